@@ -1,0 +1,267 @@
+//! What compiled code asks of the runtime. Each builtin is a stub in assembly, which notes where
+//! wasm was and checks that the host has room, and a function behind it.
+
+use std::arch::naked_asm;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::call::indirect_call_trap;
+use crate::code::TrapCode;
+use crate::context::{Builtin, FuncId, VmContext};
+use crate::entry::{Activation, leap};
+use crate::instance::{InstanceId, MemoryId, TableId};
+use crate::process::Process;
+use crate::trap::Stop;
+use crate::types::{DataIndex, ElementIndex, TypeId};
+use crate::value::RawValue;
+
+/// The address of each builtin's stub, by its number.
+pub(crate) fn addresses() -> [usize; Builtin::COUNT] {
+    Builtin::ALL.map(address)
+}
+
+macro_rules! stubs {
+    ($($name:ident $stub:ident => $implementation:path;)*) => {
+        fn address(builtin: Builtin) -> usize {
+            match builtin { $(Builtin::$name => $stub as *const () as usize,)* }
+        }
+        $(
+            /// Entered from compiled code alone, with the pinned register in place.
+            #[unsafe(naked)]
+            unsafe extern "C" fn $stub() {
+                naked_asm!(
+                    "mov rax, [rsp]",
+                    "mov [r15 + {pc}], rax",
+                    "mov [r15 + {fp}], rbp",
+                    "cmp rsp, [r15 + {limit}]",
+                    "jb {overflow}",
+                    "jmp {implementation}",
+                    pc = const VmContext::HOST_CALL_PC,
+                    fp = const VmContext::HOST_CALL_FP,
+                    limit = const VmContext::STACK_LIMIT,
+                    overflow = sym overflow,
+                    implementation = sym $implementation,
+                )
+            }
+        )*
+    };
+}
+
+stubs! {
+    MemoryGrow memory_grow_stub => memory_grow;
+    MemoryFill memory_fill_stub => memory_fill;
+    MemoryCopy memory_copy_stub => memory_copy;
+    MemoryInit memory_init_stub => memory_init;
+    DataDrop data_drop_stub => data_drop;
+    TableGrow table_grow_stub => table_grow;
+    TableFill table_fill_stub => table_fill;
+    TableCopy table_copy_stub => table_copy;
+    TableInit table_init_stub => table_init;
+    ElementDrop element_drop_stub => element_drop;
+    TableGet table_get_stub => table_get;
+    TableSet table_set_stub => table_set;
+    IndirectCallFailed indirect_call_failed_stub => indirect_call_failed;
+    HostCall host_call_stub => host_call;
+}
+
+/// The process that runs on this thread.
+///
+/// # Safety
+/// `pinned` is what the pinned register holds in compiled code.
+unsafe fn process<'a>(pinned: usize) -> &'a mut Process {
+    let context = (pinned - size_of::<VmContext>()) as *const VmContext;
+    // SAFETY: by this function's duty a context ends at `pinned`. `Process::enter` stores there the
+    // `&mut Process` that it was given, and uses it no more until wasm returns: for the length of
+    // a builtin this is the only reference.
+    unsafe { &mut *((*context).process as *mut Process) }
+}
+
+/// Leaves wasm with `stop`.
+///
+/// # Safety
+/// As for [`process`]; the caller's frame owns nothing that must be dropped.
+unsafe fn raise(pinned: usize, stop: Stop) -> ! {
+    let context = (pinned - size_of::<VmContext>()) as *const VmContext;
+    // SAFETY: a context ends at `pinned`; while compiled code runs its `activation` is the live one
+    // of the innermost `Process::enter`. Between there and here are compiled frames, which own
+    // nothing, and one builtin's, which by this function's duty owns nothing either.
+    unsafe {
+        let activation = (*context).activation as *mut Activation;
+        (*activation).stop = Some(stop);
+        leap((*activation).host_sp)
+    }
+}
+
+/// Goes on after `result`, or leaves wasm.
+///
+/// # Safety
+/// As for [`raise`].
+unsafe fn or_raise<T>(pinned: usize, result: Result<T, Stop>) -> T {
+    match result {
+        Ok(value) => value,
+        // SAFETY: this function's duty.
+        Err(stop) => unsafe { raise(pinned, stop) },
+    }
+}
+
+// Every function below is entered only through its stub. So `pinned` is the pinned register, which
+// is the duty of `process`; and none of them owns anything while it raises, the duty of `raise`.
+
+unsafe extern "C" fn overflow(pinned: usize) -> ! {
+    // SAFETY: see above.
+    unsafe { raise(pinned, TrapCode::StackOverflow.into()) }
+}
+
+unsafe extern "C" fn memory_grow(pinned: usize, memory: u32, pages: u64) -> u64 {
+    // SAFETY: see above.
+    let process = unsafe { process(pinned) };
+    process.memory_grow(MemoryId(memory), pages).unwrap_or(u64::MAX)
+}
+
+unsafe extern "C" fn memory_fill(pinned: usize, memory: u32, to: u64, value: u32, len: u64) {
+    // SAFETY: see above.
+    unsafe {
+        let filled = process(pinned).memory_fill(MemoryId(memory), to, value as u8, len);
+        or_raise(pinned, filled);
+    }
+}
+
+unsafe extern "C" fn memory_copy(
+    pinned: usize,
+    to_memory: u32,
+    from_memory: u32,
+    to: u64,
+    from: u64,
+    len: u64,
+) {
+    let (target, source) = ((MemoryId(to_memory), to), (MemoryId(from_memory), from));
+    // SAFETY: see above.
+    unsafe { or_raise(pinned, process(pinned).memory_copy(target, source, len)) }
+}
+
+unsafe extern "C" fn memory_init(
+    pinned: usize,
+    instance: u32,
+    data: u32,
+    memory: u32,
+    to: u64,
+    from_and_len: u64,
+) {
+    let range = (to, from_and_len & 0xffff_ffff, from_and_len >> 32);
+    let (instance, data) = (InstanceId(instance), DataIndex(data));
+    // SAFETY: see above.
+    unsafe {
+        let copied = process(pinned).memory_init(instance, data, MemoryId(memory), range);
+        or_raise(pinned, copied);
+    }
+}
+
+unsafe extern "C" fn data_drop(pinned: usize, instance: u32, data: u32) {
+    // SAFETY: see above.
+    unsafe { process(pinned) }.data_drop(InstanceId(instance), DataIndex(data));
+}
+
+unsafe extern "C" fn table_grow(pinned: usize, table: u32, init: u32, elements: u64) -> u64 {
+    // SAFETY: see above.
+    let process = unsafe { process(pinned) };
+    process.table_grow(TableId(table), init, elements).unwrap_or(u64::MAX)
+}
+
+unsafe extern "C" fn table_fill(pinned: usize, table: u32, to: u64, init: u32, len: u64) {
+    // SAFETY: see above.
+    unsafe { or_raise(pinned, process(pinned).table_fill(TableId(table), to, init, len)) }
+}
+
+unsafe extern "C" fn table_copy(
+    pinned: usize,
+    to_table: u32,
+    from_table: u32,
+    to: u64,
+    from: u64,
+    len: u64,
+) {
+    let (target, source) = ((TableId(to_table), to), (TableId(from_table), from));
+    // SAFETY: see above.
+    unsafe { or_raise(pinned, process(pinned).table_copy(target, source, len)) }
+}
+
+unsafe extern "C" fn table_init(
+    pinned: usize,
+    instance: u32,
+    element: u32,
+    table: u32,
+    to: u64,
+    from_and_len: u64,
+) {
+    let range = (to, from_and_len & 0xffff_ffff, from_and_len >> 32);
+    let (instance, element) = (InstanceId(instance), ElementIndex(element));
+    // SAFETY: see above.
+    unsafe {
+        let copied = process(pinned).table_init(instance, element, TableId(table), range);
+        or_raise(pinned, copied);
+    }
+}
+
+unsafe extern "C" fn element_drop(pinned: usize, instance: u32, element: u32) {
+    // SAFETY: see above.
+    unsafe { process(pinned) }.element_drop(InstanceId(instance), ElementIndex(element));
+}
+
+unsafe extern "C" fn table_get(pinned: usize, table: u32, index: u64) -> u32 {
+    // SAFETY: see above.
+    unsafe {
+        let element = process(pinned).table(TableId(table)).get(index);
+        or_raise(pinned, element.ok_or(TrapCode::TableOutOfBounds.into())).func.0
+    }
+}
+
+unsafe extern "C" fn table_set(pinned: usize, table: u32, index: u64, value: u32) {
+    // SAFETY: see above.
+    unsafe { or_raise(pinned, process(pinned).table_fill(TableId(table), index, value, 1)) }
+}
+
+unsafe extern "C" fn indirect_call_failed(pinned: usize, element: u64, expected: u32) -> ! {
+    // SAFETY: see above.
+    unsafe {
+        let stop = indirect_call_trap(process(pinned), element as usize, TypeId(expected));
+        raise(pinned, stop)
+    }
+}
+
+unsafe extern "C" fn host_call(pinned: usize, number: u32, values: *mut RawValue) {
+    // SAFETY: see above; `values` is the array on the stack of the thunk that the compiler made
+    // for host function `number`, as long as the larger of its parameters and results.
+    unsafe {
+        let called = call_host(process(pinned), pinned, number, values);
+        or_raise(pinned, called);
+    }
+}
+
+/// Runs a host function. Nothing unwinds out of it: a panic goes on behind the wasm frames.
+///
+/// # Safety
+/// `values` has as many slots as the larger of the function's parameters and results.
+unsafe fn call_host(
+    process: &mut Process,
+    pinned: usize,
+    number: u32,
+    values: *mut RawValue,
+) -> Result<(), Stop> {
+    let function = &process.host_functions[number as usize];
+    let len = function.ty.params.len().max(function.ty.results.len());
+    let func = std::sync::Arc::clone(&function.func);
+    // SAFETY: this function's duty; the slots were written by the thunk or are about to be.
+    let values = unsafe { std::slice::from_raw_parts_mut(values, len) };
+    // The function may enter wasm, which calls the host again: keep where this call came from.
+    let call = (process.context().host_call_fp, process.context().host_call_pc);
+    let outcome = catch_unwind(AssertUnwindSafe(|| func(process, values)));
+    process.set_context(|context| (context.host_call_fp, context.host_call_pc) = call);
+    outcome.unwrap_or_else(|panic| {
+        let context = (pinned - size_of::<VmContext>()) as *const VmContext;
+        // SAFETY: a context ends at `pinned`, and its activation is the live one: see `raise`.
+        unsafe { (*((*context).activation as *mut Activation)).panic = Some(panic) };
+        Err(TrapCode::Host.into())
+    })
+}
+
+/// Null is function 0: the array of functions and the elements of tables agree on it.
+const _: () = assert!(FuncId::NULL.0 == 0);

@@ -1,0 +1,287 @@
+//! Calls from the host into wasm, and what becomes of them when they do not return.
+
+use std::panic::resume_unwind;
+use std::ptr;
+use std::sync::Arc;
+
+use crate::code::TrapCode;
+use crate::context::{FuncId, VmFuncRef};
+use crate::entry::{self, Activation, Fault};
+use crate::error::Error;
+use crate::instance::{InstanceId, TableId};
+use crate::process::{Definer, Process};
+use crate::signals;
+use crate::text::{Owner, Unplaced};
+use crate::trap::{Frame, Stop, Trap};
+use crate::types::{FuncIndex, TypeId};
+use crate::value::{RawValue, Value};
+
+/// How many frames a backtrace keeps.
+const BACKTRACE_FRAMES_MAX: usize = 64;
+
+impl Process {
+    /// Calls a wasm function.
+    ///
+    /// # Errors
+    /// If the guest exits or traps.
+    ///
+    /// # Panics
+    /// If `func` does not exist, has no code yet, or `args` are not of its parameters' types: the
+    /// caller knows the function's type.
+    pub fn call(&mut self, func: FuncId, args: &[Value]) -> Result<Vec<Value>, Stop> {
+        let VmFuncRef { code, type_id, .. } = self.space.function(func);
+        let name = || self.func_name(func);
+        let ty = self.types.get(type_id).map(Arc::clone);
+        let ty = ty.unwrap_or_else(|| panic!("`{}` is called but does not exist", name()));
+        assert!(code != 0, "`{}` is called before it is linked", name());
+        let given = args.iter().map(|arg| arg.ty());
+        assert!(given.eq(ty.params.iter().copied()), "`{}` takes {}", name(), ty);
+        let entry = self
+            .entry_trampoline(type_id)
+            .map_err(|error| Stop::from(Trap::new(TrapCode::Host, error.to_string())))?;
+        let len = ty.params.len().max(ty.results.len());
+        let mut values: Vec<RawValue> = args.iter().map(|arg| arg.raw()).collect();
+        values.resize(len, RawValue::ZERO);
+        self.enter(entry, code, &mut values)?;
+        Ok(ty.results.iter().zip(values).map(|(ty, raw)| Value::from_raw(*ty, raw)).collect())
+    }
+
+    /// Runs the start function of an instance, if it has one.
+    ///
+    /// # Errors
+    /// If the guest exits or traps.
+    pub fn start(&mut self, id: InstanceId) -> Result<(), Stop> {
+        let instance = Arc::clone(self.instance(id));
+        match instance.module.start {
+            Some(start) => self.call(instance.functions[start.index()].func, &[]).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// The code that calls functions of this type, made when first needed.
+    fn entry_trampoline(&mut self, type_id: TypeId) -> Result<usize, Error> {
+        if let Some(entry) = self.entries.get(&type_id) {
+            return Ok(*entry);
+        }
+        let ty = Arc::clone(self.types.get(type_id).expect("the caller looked it up"));
+        let func = self.space.add_functions(1)?;
+        self.definers.insert(func.0, Definer::Stub);
+        let code = self.stubs.entry(&ty);
+        let unplaced = Unplaced { owner: Owner::Stub, functions: vec![(func, code)] };
+        let placed = self.text.place(vec![unplaced], |_| None)?;
+        let (_, address) = placed[0];
+        self.entries.insert(type_id, address);
+        Ok(address)
+    }
+
+    /// Enters `code` through the trampoline `entry`.
+    fn enter(&mut self, entry: usize, code: usize, values: &mut [RawValue]) -> Result<(), Stop> {
+        signals::install()
+            .map_err(|error| Stop::from(Trap::new(TrapCode::Host, error.to_string())))?;
+        let text = self.text.range();
+        let previous = self.context().activation;
+        let outer_call = (self.context().host_call_fp, self.context().host_call_pc);
+        let mut activation = Activation {
+            host_sp: 0,
+            entry_fp: 0,
+            previous,
+            outer_call,
+            text: (text.start, text.end),
+            fault: Fault::default(),
+            stop: None,
+            panic: None,
+        };
+        // The outermost entry starts at the top of wasm's stack; an inner one is on it already.
+        let stack_top = if previous == 0 { self.stack.top() } else { 0 };
+        let pinned = self.space.pinned();
+        let this = ptr::from_mut(self) as usize;
+        let activation_address = &raw mut activation;
+        self.set_context(|context| {
+            context.process = this;
+            context.activation = activation_address as usize;
+        });
+        let outer = signals::set_current(activation_address);
+        // SAFETY: `entry` was compiled for the type of `code` (both come from one `VmFuncRef`, or
+        // the caller is `call`), and `values` has a slot for each parameter and result. `pinned`
+        // is this process's, whose context names `activation` since the line above. The stack is
+        // the process's own: a second entry is on it and gets no new top.
+        let outcome = unsafe {
+            entry::enter(entry, code, values.as_mut_ptr(), pinned, stack_top, activation_address)
+        };
+        signals::set_current(outer);
+        let raised_at = (self.context().host_call_fp, self.context().host_call_pc);
+        // Where wasm was is told before the activation is taken out: the walk starts from it.
+        let result = match outcome {
+            entry::RETURNED => Ok(()),
+            entry::FAULTED => Err(self.faulted(&activation)),
+            _ => Err(self.raised(&mut activation, raised_at)),
+        };
+        self.set_context(|context| {
+            context.activation = previous;
+            (context.host_call_fp, context.host_call_pc) = outer_call;
+        });
+        if let Some(panic) = activation.panic {
+            resume_unwind(panic);
+        }
+        result
+    }
+
+    /// What a signal in compiled code means.
+    fn faulted(&self, activation: &Activation) -> Stop {
+        let fault = activation.fault;
+        let (code, detail) = self.classify(fault);
+        let mut trap = Trap { code, detail, backtrace: Vec::new(), frames_omitted: 0 };
+        self.walk(&mut trap, activation, (fault.fp, fault.pc), Some(fault.sp));
+        trap.into()
+    }
+
+    fn classify(&self, fault: Fault) -> (TrapCode, Option<String>) {
+        let is_access = fault.signal == libc::SIGSEGV || fault.signal == libc::SIGBUS;
+        if is_access && self.stack.guard_contains(fault.address) {
+            return (TrapCode::StackOverflow, None);
+        }
+        if is_access && self.process_table().contains(fault.address) {
+            let index = (fault.address - self.process_table().base()) / size_of::<VmFuncRef>();
+            return (TrapCode::UndefinedElement, Some(self.undefined_element(index as u64)));
+        }
+        let code = self.text.trap_at(fault.pc).unwrap_or_else(|| {
+            panic!(
+                "signal {} at {:#x} ({:?}), address {:#x}: no trap is known there",
+                fault.signal,
+                fault.pc,
+                self.text.locate(fault.pc, false),
+                fault.address,
+            )
+        });
+        if code == TrapCode::MemoryOutOfBounds && is_access {
+            return (code, self.out_of_bounds(fault.address));
+        }
+        (code, None)
+    }
+
+    fn out_of_bounds(&self, address: usize) -> Option<String> {
+        if self.space.memory_contains(address) {
+            let at = address - self.space.pinned();
+            let len = self.space.memory_len_bytes();
+            return Some(format!("address {at:#x}, the memory has {len:#x} bytes"));
+        }
+        let memories = self.memories.iter().flatten();
+        let memory = memories.into_iter().find(|memory| memory.contains(address))?;
+        let (at, len) = (address - memory.base(), memory.len_bytes());
+        Some(format!("address {at:#x}, the memory has {len:#x} bytes"))
+    }
+
+    fn undefined_element(&self, index: u64) -> String {
+        format!("table index {index}, the table has {} elements", self.process_table().len())
+    }
+
+    /// What a builtin or host function left.
+    fn raised(&self, activation: &mut Activation, call: (usize, usize)) -> Stop {
+        let stop = activation.stop.take().expect("who raises leaves a stop");
+        match stop {
+            Stop::Trap(mut trap) if trap.backtrace.is_empty() => {
+                self.walk(&mut trap, activation, call, None);
+                Stop::Trap(trap)
+            }
+            stop => stop,
+        }
+    }
+
+    /// Collects the wasm frames from `(frame pointer, pc)` outwards. `fault_sp` is the stack
+    /// pointer if `pc` is an instruction that faulted, and `None` if it is a return address.
+    fn walk(
+        &self,
+        trap: &mut Trap,
+        activation: &Activation,
+        (mut fp, mut pc): (usize, usize),
+        fault_sp: Option<usize>,
+    ) {
+        let mut is_return = fault_sp.is_none();
+        if let Some(location) = fault_sp.and_then(|_| self.text.locate(pc, false))
+            && let Some(sp) = fault_sp
+            && location.code_offset < 4
+        {
+            // The callee has no frame of its own yet: its caller's return address is on top, or
+            // below the frame pointer it just pushed.
+            self.push_frame(trap, pc, false);
+            let at = if location.code_offset == 0 { sp } else { sp + 8 };
+            pc = self.stack.word(at).unwrap_or(0);
+            is_return = true;
+        }
+        let mut previous = activation.previous;
+        let mut outer_call = activation.outer_call;
+        loop {
+            while self.text.range().contains(&pc) {
+                self.push_frame(trap, pc, is_return);
+                is_return = true;
+                let (Some(caller_fp), Some(caller_pc)) =
+                    (self.stack.word(fp), self.stack.word(fp + 8))
+                else {
+                    break;
+                };
+                (fp, pc) = (caller_fp, caller_pc);
+            }
+            if previous == 0 {
+                return;
+            }
+            (fp, pc) = outer_call;
+            // SAFETY: `previous` is the activation around this one, further up the stack of this
+            // thread: its `enter` has not returned, since this one runs inside it.
+            let outer = unsafe { &*(previous as *const Activation) };
+            (previous, outer_call) = (outer.previous, outer.outer_call);
+        }
+    }
+
+    fn push_frame(&self, trap: &mut Trap, pc: usize, is_return: bool) {
+        let Some(frame) = self.frame(pc, is_return) else { return };
+        if trap.backtrace.len() < BACKTRACE_FRAMES_MAX {
+            trap.backtrace.push(frame);
+        } else {
+            trap.frames_omitted += 1;
+        }
+    }
+
+    /// The wasm function at `pc`; `None` for a way in or out.
+    fn frame(&self, pc: usize, is_return: bool) -> Option<Frame> {
+        let location = self.text.locate(pc, is_return)?;
+        let Owner::Instance(id) = location.owner else { return None };
+        let declared = &self.entry(id).declared;
+        let module = &declared.module;
+        let func = FuncIndex(location.func.0 + module.imported_functions);
+        let body = module.bodies[location.func.index()].start as u32;
+        let wasm_offset = location.wasm_offset.unwrap_or(body);
+        Some(Frame {
+            dso: Arc::clone(&declared.name),
+            function: module.func_name(func),
+            func,
+            offset_in_function: wasm_offset.saturating_sub(body),
+            wasm_offset,
+        })
+    }
+}
+
+/// Why the element at this address could not be called as a function of type `expected`.
+pub(crate) fn indirect_call_trap(process: &Process, address: usize, expected: TypeId) -> Stop {
+    let tables = (0..).map(TableId).zip(&process.tables);
+    let table = tables
+        .filter_map(|(id, table)| table.as_ref().map(|table| (id, table)))
+        .find(|(_, table)| table.contains(address));
+    let Some((_, table)) = table else { return TrapCode::UndefinedElement.into() };
+    let index = (address - table.base()) as u64 / size_of::<VmFuncRef>() as u64;
+    let Some(element) = table.get(index) else {
+        let detail = format!("table index {index}, the table has {} elements", table.len());
+        return Trap::new(TrapCode::UndefinedElement, detail).into();
+    };
+    if element.type_id == TypeId(0) {
+        let detail = format!("table index {index} is null");
+        return Trap::new(TrapCode::UninitializedElement, detail).into();
+    }
+    let show = |id| process.types.get(id).map_or_else(String::new, |ty| ty.to_string());
+    let detail = format!(
+        "expected {}, found `{}` of type {} at table index {index}",
+        show(expected),
+        process.func_name(element.func),
+        show(element.type_id),
+    );
+    Trap::new(TrapCode::IndirectCallTypeMismatch, detail).into()
+}

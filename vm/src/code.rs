@@ -1,0 +1,109 @@
+//! Machine code of one function, as the compiler hands it over: relocatable, without an address of
+//! any run in it.
+
+use crate::context::FuncId;
+
+/// Machine code of one function with all that is needed to place it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Code {
+    /// The instructions and the constants behind them.
+    pub bytes: Vec<u8>,
+    /// Alignment in bytes, a power of two.
+    pub align: u32,
+    /// Places to patch when callees have their addresses.
+    pub relocations: Vec<Relocation>,
+    /// Instructions that trap, ascending by offset.
+    pub traps: Vec<TrapSite>,
+    /// Wasm offset (in the module's bytes) of return addresses and trapping instructions,
+    /// ascending by code offset: `(code offset, wasm offset)`.
+    pub locations: Vec<(u32, u32)>,
+}
+
+/// A place in code that depends on where something else is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relocation {
+    /// Where the four or eight bytes are.
+    pub offset: u32,
+    /// What they hold.
+    pub kind: RelocationKind,
+    /// Whose address it is.
+    pub target: FuncId,
+    /// Added to that address.
+    pub addend: i64,
+}
+
+/// How a relocation is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelocationKind {
+    /// 32 bits, target + addend - place.
+    Relative32,
+    /// 64 bits, target + addend.
+    Absolute64,
+}
+
+/// An instruction that can trap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrapSite {
+    /// Where it is.
+    pub offset: u32,
+    /// Why it would.
+    pub code: TrapCode,
+}
+
+macro_rules! trap_codes {
+    ($($(#[$doc:meta])* $name:ident = $number:literal $message:literal;)*) => {
+        /// Why wasm trapped.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum TrapCode { $($(#[$doc])* $name = $number,)* }
+
+        impl TrapCode {
+            /// The code with this number.
+            #[must_use]
+            pub fn from_number(number: u8) -> Option<Self> {
+                match number { $($number => Some(TrapCode::$name),)* _ => None }
+            }
+
+            /// The official wording.
+            #[must_use]
+            pub fn message(self) -> &'static str {
+                match self { $(TrapCode::$name => $message,)* }
+            }
+        }
+    };
+}
+
+trap_codes! {
+    /// `unreachable`
+    Unreachable = 1 "unreachable";
+    /// A load, store or bulk operation outside its memory.
+    MemoryOutOfBounds = 2 "out of bounds memory access";
+    /// A table instruction outside its table.
+    TableOutOfBounds = 3 "out of bounds table access";
+    /// `call_indirect` outside its table.
+    UndefinedElement = 4 "undefined element";
+    /// `call_indirect` of null.
+    UninitializedElement = 5 "uninitialized element";
+    /// `call_indirect` of a function of another type.
+    IndirectCallTypeMismatch = 6 "indirect call type mismatch";
+    /// A signed division or conversion whose result has no representation.
+    IntegerOverflow = 7 "integer overflow";
+    /// Division by zero.
+    IntegerDivideByZero = 8 "integer divide by zero";
+    /// Conversion of NaN to an integer.
+    InvalidConversionToInteger = 9 "invalid conversion to integer";
+    /// The stack is used up.
+    StackOverflow = 10 "call stack exhausted";
+    /// `call_ref` and its like of null.
+    NullReference = 11 "null reference";
+    /// An atomic access that is not aligned.
+    UnalignedAtomic = 12 "unaligned atomic";
+    /// A function that nobody defines was called.
+    UndefinedSymbol = 13 "undefined symbol";
+    /// A host function failed.
+    Host = 14 "host function failed";
+    /// The time limit was reached.
+    Interrupted = 15 "interrupted";
+    /// An exception that nobody caught.
+    UncaughtException = 16 "uncaught exception";
+}

@@ -1,0 +1,230 @@
+//! Where compiled code finds things: everything at a fixed distance from the pinned register.
+//!
+//! ```text
+//!             FUNCTIONS            GLOBALS            VmContext  r15
+//! ────────────┬────────────────────┬──────────────────┬─────────┬──────────────────┬───────
+//!   no access │ VmFuncRef per      │ 16 bytes per     │         │ process memory   │ guard
+//!             │ function           │ mutable global   │         │ (4 GiB)          │
+//! ────────────┴────────────────────┴──────────────────┴─────────┴──────────────────┴───────
+//! ```
+//! The pinned register holds the address of byte 0 of the process memory. The context of the
+//! running thread ends there, so a memory access is `[r15 + index + offset]` and every field of the
+//! context `[r15 - constant]`: one register serves both, and no load stands before an access.
+
+use std::mem::{offset_of, size_of};
+
+use crate::types::TypeId;
+
+/// Bytes reserved below the process memory for context, globals and functions.
+pub const BELOW_MEMORY_BYTES: usize = 0x7000_0000;
+/// Where the functions start, from the pinned register.
+pub const FUNCTIONS_OFFSET: i32 = -0x7000_0000;
+/// How many functions a process can have.
+pub const FUNCTIONS_MAX: u32 = 0x0400_0000;
+/// Where the global slots start, from the pinned register.
+pub const GLOBALS_OFFSET: i32 = -0x3000_0000;
+/// How many global slots a process can have.
+pub const GLOBALS_MAX: u32 = 0x02ff_0000;
+/// Address space kept behind byte 0 of a 32-bit memory: any 32-bit index plus any 32-bit offset
+/// plus the widest access falls inside.
+pub const MEMORY_RESERVATION_BYTES: usize = 0x2_0001_0000;
+/// Most bytes that a 32-bit memory can have.
+pub const MEMORY_BYTES_MAX: usize = 0x1_0000_0000;
+/// Room that a host function finds on the stack, at least.
+pub const HOST_STACK_BYTES: usize = 1024 * 1024;
+
+/// A function, canonical over the process: its index among the `VmFuncRef`s. A non-null `funcref`
+/// value is this number; null is 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FuncId(pub u32);
+
+impl FuncId {
+    /// The null reference.
+    pub const NULL: FuncId = FuncId(0);
+
+    /// Where its `VmFuncRef` is, from the pinned register.
+    ///
+    /// # Panics
+    /// If the id is not below [`FUNCTIONS_MAX`]; no process gives out such an id.
+    #[must_use]
+    pub fn offset(self) -> i32 {
+        assert!(self.0 < FUNCTIONS_MAX, "function id {} is out of range", self.0);
+        FUNCTIONS_OFFSET + (self.0 * size_of::<VmFuncRef>() as u32).cast_signed()
+    }
+}
+
+/// A place for a mutable global, private to each thread's context: 16 bytes, 16-aligned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GlobalSlot(pub u32);
+
+impl GlobalSlot {
+    /// Where it is, from the pinned register.
+    ///
+    /// # Panics
+    /// If the slot is not below [`GLOBALS_MAX`]; no process gives out such a slot.
+    #[must_use]
+    pub fn offset(self) -> i32 {
+        assert!(self.0 < GLOBALS_MAX, "global slot {} is out of range", self.0);
+        GLOBALS_OFFSET + (self.0 * 16).cast_signed()
+    }
+}
+
+/// What a function pointer leads to. The array of all of them and the elements of funcref tables
+/// have this one shape, so storing a reference in a table copies 16 bytes.
+#[repr(C, align(16))]
+#[derive(Clone, Copy, Debug)]
+pub struct VmFuncRef {
+    /// Where it starts. In an empty element: code that traps.
+    pub code: usize,
+    /// Its type; 0 in an empty element, which equals no type.
+    pub type_id: TypeId,
+    /// Which function it is; 0 in an empty element.
+    pub func: FuncId,
+}
+
+impl VmFuncRef {
+    /// Offset of `code`.
+    pub const CODE: i32 = offset_of!(VmFuncRef, code) as i32;
+    /// Offset of `type_id`.
+    pub const TYPE_ID: i32 = offset_of!(VmFuncRef, type_id) as i32;
+    /// Offset of `func`.
+    pub const FUNC: i32 = offset_of!(VmFuncRef, func) as i32;
+    /// An element that holds null.
+    pub const NULL: VmFuncRef = VmFuncRef { code: 0, type_id: TypeId(0), func: FuncId::NULL };
+}
+const _: () = assert!(size_of::<VmFuncRef>() == 16);
+
+/// A memory that is not the process memory, or a table that is not the process table, as code
+/// sees it: one global slot.
+#[repr(C, align(16))]
+#[derive(Clone, Copy, Debug)]
+pub struct VmDescriptor {
+    /// Address of element or byte 0.
+    pub base: usize,
+    /// Length in bytes (memories) or elements (tables).
+    pub len: u64,
+}
+
+impl VmDescriptor {
+    /// Offset of `base`.
+    pub const BASE: i32 = offset_of!(VmDescriptor, base) as i32;
+    /// Offset of `len`.
+    pub const LEN: i32 = offset_of!(VmDescriptor, len) as i32;
+}
+
+macro_rules! builtins {
+    ($($(#[$doc:meta])* $name:ident;)*) => {
+        /// Functions of the runtime that compiled code calls through the context, with the
+        /// platform's C convention and the context as first argument.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u32)]
+        pub enum Builtin { $($(#[$doc])* $name,)* }
+
+        impl Builtin {
+            /// How many there are.
+            pub const COUNT: usize = [$(Builtin::$name),*].len();
+            /// All, in order of their number.
+            pub const ALL: [Builtin; Self::COUNT] = [$(Builtin::$name),*];
+        }
+    };
+}
+
+builtins! {
+    /// `(ctx, memory: u32, pages: u64) -> u64`: old length in pages, or -1.
+    MemoryGrow;
+    /// `(ctx, memory: u32, to: u64, value: u32, len: u64)`
+    MemoryFill;
+    /// `(ctx, to_memory: u32, from_memory: u32, to: u64, from: u64, len: u64)`
+    MemoryCopy;
+    /// `(ctx, instance: u32, data: u32, memory: u32, to: u64, from_and_len: u64)`:
+    /// `from` in the low half, `len` in the high one.
+    MemoryInit;
+    /// `(ctx, instance: u32, data: u32)`
+    DataDrop;
+    /// `(ctx, table: u32, init: u32, elements: u64) -> u64`: old length, or -1.
+    TableGrow;
+    /// `(ctx, table: u32, to: u64, init: u32, len: u64)`
+    TableFill;
+    /// `(ctx, to_table: u32, from_table: u32, to: u64, from: u64, len: u64)`
+    TableCopy;
+    /// `(ctx, instance: u32, element: u32, table: u32, to: u64, from_and_len: u64)`
+    TableInit;
+    /// `(ctx, instance: u32, element: u32)`
+    ElementDrop;
+    /// `(ctx, table: u32, index: u64) -> u32`: `table.get`, any table.
+    TableGet;
+    /// `(ctx, table: u32, index: u64, value: u32)`: `table.set`, any table.
+    TableSet;
+    /// `(ctx, element: u64, expected: u32) -> never`: the element at this address does not have
+    /// the expected type.
+    IndirectCallFailed;
+    /// `(ctx, host_function: u32, values: *mut RawValue)`: arguments in, results out.
+    HostCall;
+}
+
+/// The state of a thread that runs wasm.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub struct VmContext {
+    /// Address of each [`Builtin`].
+    pub builtins: [usize; Builtin::COUNT],
+    /// The `Process`, while wasm runs; set at each entry.
+    pub process: usize,
+    /// The innermost entry from the host (`entry::Activation`), 0 when no wasm runs.
+    pub activation: usize,
+    /// Frame pointer at the last call from wasm to the host, for backtraces.
+    pub host_call_fp: usize,
+    /// Return address of that call.
+    pub host_call_pc: usize,
+    /// Below this stack address no host function is called.
+    pub stack_limit: usize,
+    /// Length of the process table in elements.
+    pub table_len: u64,
+    /// Length of the process memory in bytes.
+    pub memory_len_bytes: u64,
+    /// Element 0 of the process table.
+    pub table_base: usize,
+    /// `__stack_pointer`, shared by all dsos.
+    pub stack_pointer: u64,
+}
+
+macro_rules! context_offsets {
+    ($($(#[$doc:meta])* $name:ident = $field:ident;)*) => {
+        impl VmContext {
+            $($(#[$doc])*
+            pub const $name: i32 = offset_of!(VmContext, $field) as i32 - size_of::<VmContext>() as i32;)*
+        }
+    };
+}
+
+context_offsets! {
+    /// `builtins`, from the pinned register.
+    BUILTINS = builtins;
+    /// `host_call_fp`, from the pinned register.
+    HOST_CALL_FP = host_call_fp;
+    /// `host_call_pc`, from the pinned register.
+    HOST_CALL_PC = host_call_pc;
+    /// `stack_limit`, from the pinned register.
+    STACK_LIMIT = stack_limit;
+    /// `table_len`, from the pinned register.
+    TABLE_LEN = table_len;
+    /// `memory_len_bytes`, from the pinned register.
+    MEMORY_LEN_BYTES = memory_len_bytes;
+    /// `table_base`, from the pinned register.
+    TABLE_BASE = table_base;
+    /// `stack_pointer`, from the pinned register.
+    STACK_POINTER = stack_pointer;
+}
+
+impl Builtin {
+    /// Where its address stands, from the pinned register.
+    #[must_use]
+    pub fn offset(self) -> i32 {
+        VmContext::BUILTINS + (self as i32) * size_of::<usize>() as i32
+    }
+}
+
+const _: () = assert!(size_of::<VmContext>() <= 0x1_0000);
+const _: () =
+    assert!(GLOBALS_OFFSET as i64 + GLOBALS_MAX as i64 * 16 <= -(size_of::<VmContext>() as i64));
+const _: () = assert!(FUNCTIONS_OFFSET as i64 + FUNCTIONS_MAX as i64 * 16 <= GLOBALS_OFFSET as i64);

@@ -1,0 +1,112 @@
+//! A module live in a process: which process-wide entity each of its indices means.
+
+use std::sync::Arc;
+
+use crate::context::{FuncId, GlobalSlot};
+use crate::module::Module;
+use crate::types::TypeId;
+use crate::value::RawValue;
+
+/// An instance, by its position in the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InstanceId(pub u32);
+
+/// A memory, by its position in the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MemoryId(pub u32);
+
+impl MemoryId {
+    /// The memory that all dsos share; code reaches it through the pinned register.
+    pub const PROCESS: MemoryId = MemoryId(0);
+}
+
+/// A table, by its position in the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TableId(pub u32);
+
+impl TableId {
+    /// The table that all dsos share; code reaches it through the context.
+    pub const PROCESS: TableId = TableId(0);
+}
+
+/// A tag, one identity per process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TagId(pub u32);
+
+/// Where code finds the value of a global.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GlobalPlace {
+    /// It never changes from here on: an immutable global, a base, a bound GOT entry. Code has it
+    /// as an immediate.
+    Constant(RawValue),
+    /// A slot of the context.
+    Slot(GlobalSlot),
+    /// `__stack_pointer`, in the context itself.
+    StackPointer,
+}
+
+/// How code calls a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Callee {
+    /// The function.
+    pub func: FuncId,
+    /// Whether the binding can still change; then code calls through the function's `VmFuncRef`
+    /// instead of its address.
+    pub is_preemptible: bool,
+}
+
+/// A memory as an instance uses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryPlace {
+    /// Which one.
+    pub id: MemoryId,
+    /// Slot of its `VmDescriptor`; unused for the process memory.
+    pub descriptor: GlobalSlot,
+}
+
+/// A table as an instance uses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TablePlace {
+    /// Which one.
+    pub id: TableId,
+    /// Slot of its `VmDescriptor`; unused for the process table.
+    pub descriptor: GlobalSlot,
+}
+
+/// What is given for one import.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Extern {
+    /// A function.
+    Func(Callee),
+    /// A table.
+    Table(TableId),
+    /// A memory.
+    Memory(MemoryId),
+    /// A global.
+    Global(GlobalPlace),
+    /// A tag.
+    Tag(TagId),
+}
+
+/// A module with a place in the process. All vectors are by module index, imports first.
+#[derive(Debug)]
+pub struct Instance {
+    /// Its position in the process.
+    pub id: InstanceId,
+    /// For messages: file name of the dso.
+    pub name: Arc<str>,
+    /// What it is an instance of.
+    pub module: Arc<Module>,
+    /// Process-wide id of each type.
+    pub types: Vec<TypeId>,
+    /// Each function.
+    pub functions: Vec<Callee>,
+    /// Each table.
+    pub tables: Vec<TablePlace>,
+    /// Each memory.
+    pub memories: Vec<MemoryPlace>,
+    /// Each global.
+    pub globals: Vec<GlobalPlace>,
+    /// Each tag.
+    pub tags: Vec<TagId>,
+}

@@ -1,0 +1,55 @@
+//! What exists while wasm runs: memory, tables, globals, machine code, traps.
+//!
+//! A [`Process`] has one memory and one function table that all its instances share, and one text,
+//! in which any function calls any other directly. Modules ([`module::Module`]) are decoded and
+//! inert; an [`instance::Instance`] is a module with a place in the process. Machine code comes from
+//! a compiler as relocatable [`code::Code`]; this crate knows no compiler.
+//!
+//! The order of a load, for one module or a batch that refer to each other:
+//! [`Process::declare`] all, [`Process::bind`] all, compile, [`Process::publish`] all,
+//! [`Process::link`], then [`Process::initialize`] and [`Process::start`].
+//!
+//! **The only home of `unsafe`.** Each module that has some says below why.
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+mod bind;
+pub mod code;
+mod const_expr;
+pub mod context;
+mod error;
+pub mod instance;
+pub mod module;
+mod process;
+mod segments;
+mod stubs;
+mod trap;
+pub mod types;
+pub mod value;
+
+#[expect(unsafe_code, reason = "is called by machine code")]
+mod builtins;
+#[expect(unsafe_code, reason = "calls machine code and walks its frames")]
+mod call;
+#[expect(unsafe_code, reason = "switches stacks and leaves frames behind")]
+mod entry;
+#[expect(unsafe_code, reason = "gives slices of mapped memory")]
+mod memory;
+#[expect(unsafe_code, reason = "maps address space and changes its protection")]
+mod reservation;
+#[expect(unsafe_code, reason = "handles signals")]
+mod signals;
+#[expect(unsafe_code, reason = "reads and writes what lies behind the pinned register")]
+mod space;
+#[expect(unsafe_code, reason = "reads words of wasm's stack for backtraces")]
+mod stack;
+#[expect(unsafe_code, reason = "reads and writes elements in mapped memory")]
+mod table;
+#[expect(unsafe_code, reason = "makes machine code executable")]
+mod text;
+
+pub use bind::constant_global;
+pub use error::Error;
+pub use process::{Config, HostFunc, HostFunction, Placement, Process};
+pub use stubs::Stubs;
+pub use trap::{Frame, Stop, Trap};

@@ -1,0 +1,413 @@
+//! A process: one memory, one table, one text, and every instance linked into them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::context::{FuncId, GlobalSlot, VmContext, VmFuncRef};
+use crate::error::Error;
+use crate::instance::{Callee, Instance, InstanceId, TagId};
+use crate::memory::Memory;
+use crate::module::Module;
+use crate::space::Space;
+use crate::stack::Stack;
+use crate::stubs::Stubs;
+use crate::table::Table;
+use crate::text::{Owner, Text, Unplaced};
+use crate::trap::Stop;
+use crate::types::{DefinedFuncIndex, FuncType, GlobalIndex, TypeId, TypeRegistry};
+use crate::value::RawValue;
+use crate::{builtins, code::Code};
+
+/// Limits of a process.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Most bytes that a memory can have.
+    pub memory_bytes_max: u64,
+    /// Most elements that a table can have.
+    pub table_len_max: u32,
+    /// Bytes of native stack that wasm can use.
+    pub stack_size_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { memory_bytes_max: 1 << 32, table_len_max: 10_000_000, stack_size_bytes: 8 << 20 }
+    }
+}
+
+/// A function of the host that wasm can call.
+#[derive(Clone)]
+pub struct HostFunction {
+    /// Its name, for messages and backtraces.
+    pub name: String,
+    /// Its type.
+    pub ty: FuncType,
+    /// What it does.
+    pub func: HostFunc,
+}
+
+/// What a host function does: arguments are in the slots from the first on, and so are the results
+/// when it returns. There are as many slots as the larger of the two needs.
+pub type HostFunc = Arc<dyn Fn(&mut Process, &mut [RawValue]) -> Result<(), Stop> + Send + Sync>;
+
+impl fmt::Debug for HostFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HostFunction({} {})", self.name, self.ty)
+    }
+}
+
+/// Where a memory or table goes that a module defines itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// The first of each is the process's.
+    Process,
+    /// All are the instance's own.
+    Private,
+}
+
+/// Who defines a range of functions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Definer {
+    /// An instance, from its defined function 0 on.
+    Instance(InstanceId),
+    /// The host: the number of its host function.
+    Host(u32),
+    /// An entry trampoline: never called by wasm.
+    Stub,
+}
+
+/// What `declare` took and `bind` has not turned into an instance yet.
+#[derive(Debug)]
+pub(crate) struct Declared {
+    pub(crate) name: Arc<str>,
+    pub(crate) module: Arc<Module>,
+    pub(crate) placement: Placement,
+    pub(crate) types: Vec<TypeId>,
+    pub(crate) first_func: FuncId,
+    /// Slot of each defined mutable global, by its position among the defined globals.
+    pub(crate) slots: Vec<Option<GlobalSlot>>,
+}
+
+/// An instance in any state of its life.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) declared: Declared,
+    pub(crate) instance: Option<Arc<Instance>>,
+    /// Which data segments are used up.
+    pub(crate) data_dropped: Vec<bool>,
+    /// Which element segments are used up.
+    pub(crate) elements_dropped: Vec<bool>,
+}
+
+/// A process.
+pub struct Process {
+    pub(crate) config: Config,
+    pub(crate) stubs: Arc<dyn Stubs>,
+    pub(crate) types: TypeRegistry,
+    pub(crate) space: Space,
+    pub(crate) stack: Stack,
+    pub(crate) text: Text,
+    /// Memories but the process memory, which is number 0 here and lies in `space`.
+    pub(crate) memories: Vec<Option<Memory>>,
+    /// Tables; number 0 is the process table.
+    pub(crate) tables: Vec<Option<Table>>,
+    pub(crate) tags: Vec<TypeId>,
+    pub(crate) instances: Vec<Option<Entry>>,
+    pub(crate) host_functions: Vec<HostFunction>,
+    /// Who defines functions: first id of each range.
+    pub(crate) definers: BTreeMap<u32, Definer>,
+    /// Code that `link` will place.
+    pub(crate) unplaced: Vec<Unplaced>,
+    /// Entry trampoline for each type that was called from the host.
+    pub(crate) entries: HashMap<TypeId, usize>,
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process").field("instances", &self.instances.len()).finish_non_exhaustive()
+    }
+}
+
+impl Process {
+    /// A process without instances: no memory pages, a table with one null element.
+    ///
+    /// # Errors
+    /// If the address space cannot be had.
+    pub fn new(config: &Config, stubs: Arc<dyn Stubs>) -> Result<Process, Error> {
+        let space = Space::new()?;
+        let stack = Stack::new(config.stack_size_bytes)?;
+        let mut table = Table::process(config.table_len_max)?;
+        table.grow(1, VmFuncRef::NULL)?;
+        let mut process = Process {
+            config: config.clone(),
+            stubs,
+            types: TypeRegistry::default(),
+            space,
+            stack,
+            text: Text::new()?,
+            memories: vec![None],
+            tables: vec![Some(table)],
+            tags: Vec::new(),
+            instances: Vec::new(),
+            host_functions: Vec::new(),
+            definers: BTreeMap::new(),
+            unplaced: Vec::new(),
+            entries: HashMap::new(),
+        };
+        let limit = process.stack.limit();
+        let table_base = process.process_table().base();
+        process.set_context(|context| {
+            context.builtins = builtins::addresses();
+            context.stack_limit = limit;
+            context.table_base = table_base;
+            context.table_len = 1;
+        });
+        Ok(process)
+    }
+
+    /// The id of a function type.
+    pub fn intern_type(&mut self, ty: &FuncType) -> TypeId {
+        self.types.intern(ty)
+    }
+
+    /// The function type behind an id.
+    #[must_use]
+    pub fn func_type(&self, id: TypeId) -> Option<&Arc<FuncType>> {
+        self.types.get(id)
+    }
+
+    /// The limits it was made with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The type of a function, or `None` for null and what does not exist.
+    #[must_use]
+    pub fn func_type_id(&self, func: FuncId) -> Option<TypeId> {
+        if func.0 >= self.space.functions_len() {
+            return None;
+        }
+        Some(self.space.function(func).type_id).filter(|id| id.0 != 0)
+    }
+
+    /// `dso!function`, for messages.
+    #[must_use]
+    pub fn func_name(&self, func: FuncId) -> String {
+        match self.definers.range(..=func.0).next_back() {
+            Some((first, Definer::Instance(id))) => {
+                let Some(Some(entry)) = self.instances.get(id.0 as usize) else {
+                    return format!("unloaded function {}", func.0);
+                };
+                let module = &entry.declared.module;
+                let index = crate::types::FuncIndex(func.0 - first + module.imported_functions);
+                if index.index() >= module.functions.len() {
+                    return format!("function {}", func.0);
+                }
+                format!("{}!{}", entry.declared.name, module.func_name(index))
+            }
+            Some((_, Definer::Host(number))) => {
+                format!("host!{}", self.host_functions[*number as usize].name)
+            }
+            Some((_, Definer::Stub)) | None => format!("function {}", func.0),
+        }
+    }
+
+    /// Sets the guest's `__stack_pointer`.
+    pub fn set_stack_pointer(&mut self, value: u64) {
+        self.set_context(|context| context.stack_pointer = value);
+    }
+
+    /// The guest's `__stack_pointer`.
+    #[must_use]
+    pub fn stack_pointer(&self) -> u64 {
+        self.context().stack_pointer
+    }
+
+    /// Makes a host function callable from wasm. It has code after the next [`Process::link`].
+    ///
+    /// # Errors
+    /// If there are too many functions.
+    pub fn add_host_function(&mut self, function: HostFunction) -> Result<FuncId, Error> {
+        let func = self.space.add_functions(1)?;
+        let number = u32::try_from(self.host_functions.len()).expect("function ids are 32 bits");
+        let type_id = self.types.intern(&function.ty);
+        self.space.set_function(func, VmFuncRef { code: 0, type_id, func });
+        let code = self.stubs.host_call(&function.ty, number);
+        self.unplaced.push(Unplaced { owner: Owner::Stub, functions: vec![(func, code)] });
+        self.definers.insert(func.0, Definer::Host(number));
+        self.host_functions.push(function);
+        Ok(func)
+    }
+
+    /// A mutable global that the host makes.
+    ///
+    /// # Errors
+    /// If there are too many.
+    pub fn add_global(&mut self, initial: RawValue) -> Result<GlobalSlot, Error> {
+        let slot = self.space.add_globals(1)?;
+        self.space.set_global(slot, initial);
+        Ok(slot)
+    }
+
+    /// The value in a global slot.
+    #[must_use]
+    pub fn global(&self, slot: GlobalSlot) -> RawValue {
+        self.space.global(slot)
+    }
+
+    /// Changes the value in a global slot.
+    pub fn set_global(&mut self, slot: GlobalSlot, value: RawValue) {
+        self.space.set_global(slot, value);
+    }
+
+    /// A new tag whose payload is the parameters of `ty`.
+    pub fn add_tag(&mut self, ty: &FuncType) -> TagId {
+        let type_id = self.types.intern(ty);
+        self.tags.push(type_id);
+        TagId(u32::try_from(self.tags.len() - 1).expect("tags are bounded by modules"))
+    }
+
+    /// Gives `module` a place: ids for its functions and slots for its mutable globals, so that
+    /// others can be bound to them before this instance is bound itself.
+    ///
+    /// # Errors
+    /// If the process has too many functions or globals.
+    pub fn declare(
+        &mut self,
+        name: &str,
+        module: Arc<Module>,
+        placement: Placement,
+    ) -> Result<InstanceId, Error> {
+        let types: Vec<TypeId> = module.types.iter().map(|ty| self.types.intern(ty)).collect();
+        let imported = module.imported_functions as usize;
+        let defined = &module.functions[imported..];
+        let first_func = self.space.add_functions(defined.len() as u32)?;
+        for (position, ty) in defined.iter().enumerate() {
+            let func = FuncId(first_func.0 + position as u32);
+            self.space.set_function(func, VmFuncRef { code: 0, type_id: types[ty.index()], func });
+        }
+        let mut slots = Vec::new();
+        for ty in &module.globals[module.imported_globals as usize..] {
+            slots.push(if ty.is_mutable { Some(self.space.add_globals(1)?) } else { None });
+        }
+        let id = InstanceId(u32::try_from(self.instances.len()).expect("instances are bounded"));
+        if !defined.is_empty() {
+            self.definers.insert(first_func.0, Definer::Instance(id));
+        }
+        let entry = Entry {
+            data_dropped: vec![false; module.data.len()],
+            elements_dropped: vec![false; module.elements.len()],
+            declared: Declared { name: name.into(), module, placement, types, first_func, slots },
+            instance: None,
+        };
+        self.instances.push(Some(entry));
+        Ok(id)
+    }
+
+    /// The id of a function that a declared instance defines.
+    #[must_use]
+    pub fn defined_func(&self, id: InstanceId, func: DefinedFuncIndex) -> FuncId {
+        FuncId(self.entry(id).declared.first_func.0 + func.0)
+    }
+
+    /// The slot of a mutable global that a declared instance defines.
+    #[must_use]
+    pub fn defined_global(&self, id: InstanceId, global: GlobalIndex) -> Option<GlobalSlot> {
+        let declared = &self.entry(id).declared;
+        let position = global.0.checked_sub(declared.module.imported_globals)?;
+        declared.slots.get(position as usize).copied().flatten()
+    }
+
+    /// A bound instance.
+    ///
+    /// # Panics
+    /// If `id` was not bound, or was discarded.
+    #[must_use]
+    pub fn instance(&self, id: InstanceId) -> &Arc<Instance> {
+        self.entry(id).instance.as_ref().expect("the instance is bound")
+    }
+
+    /// Takes the code of an instance's functions, by [`DefinedFuncIndex`]; [`Process::link`] places
+    /// it.
+    ///
+    /// # Panics
+    /// If there is not one code per defined function.
+    pub fn publish(&mut self, id: InstanceId, code: Vec<Code>) {
+        let declared = &self.entry(id).declared;
+        let defined = declared.module.functions.len() - declared.module.imported_functions as usize;
+        assert_eq!(code.len(), defined, "one code per function of `{}`", declared.name);
+        let first = declared.first_func.0;
+        let functions = (first..).map(FuncId).zip(code).collect();
+        self.unplaced.push(Unplaced { owner: Owner::Instance(id), functions });
+    }
+
+    /// Places all published code, binds its calls, and makes it executable.
+    ///
+    /// # Errors
+    /// If the text is full, or code calls a function that has none. Then nothing was placed.
+    pub fn link(&mut self) -> Result<(), Error> {
+        let batch = std::mem::take(&mut self.unplaced);
+        let space = &self.space;
+        let address_of =
+            |func: FuncId| Some(space.function(func).code).filter(|address| *address != 0);
+        let placed = self.text.place(batch, address_of)?;
+        for (func, code) in placed {
+            let entry = self.space.function(func);
+            self.space.set_function(func, VmFuncRef { code, ..entry });
+        }
+        Ok(())
+    }
+
+    /// Gives back what an instance holds: its text, its own memories and tables. Its function ids
+    /// lead nowhere from now on; elements of tables that name them are the caller's to clear.
+    pub fn discard(&mut self, id: InstanceId) {
+        let Some(entry) = self.instances[id.0 as usize].take() else { return };
+        self.unplaced.retain(|unplaced| unplaced.owner != Owner::Instance(id));
+        self.text.remove(id);
+        let module = &entry.declared.module;
+        let defined = module.functions.len() as u32 - module.imported_functions;
+        for position in 0..defined {
+            let func = FuncId(entry.declared.first_func.0 + position);
+            self.space.set_function(func, VmFuncRef::NULL);
+        }
+        let Some(instance) = entry.instance else { return };
+        for place in &instance.memories[module.imported_memories as usize..] {
+            self.memories[place.id.0 as usize] = None;
+        }
+        for place in &instance.tables[module.imported_tables as usize..] {
+            if place.id != crate::instance::TableId::PROCESS {
+                self.tables[place.id.0 as usize] = None;
+            }
+        }
+    }
+
+    /// The callee that imports of a function with a final binding get.
+    #[must_use]
+    pub fn callee(func: FuncId) -> Callee {
+        Callee { func, is_preemptible: false }
+    }
+
+    pub(crate) fn entry(&self, id: InstanceId) -> &Entry {
+        self.instances[id.0 as usize].as_ref().expect("the instance was not discarded")
+    }
+
+    pub(crate) fn entry_mut(&mut self, id: InstanceId) -> &mut Entry {
+        self.instances[id.0 as usize].as_mut().expect("the instance was not discarded")
+    }
+
+    pub(crate) fn process_table(&self) -> &Table {
+        self.tables[0].as_ref().expect("the process table is never given back")
+    }
+
+    /// The context, to read.
+    pub(crate) fn context(&self) -> &VmContext {
+        self.space.context()
+    }
+
+    /// Changes the context.
+    pub(crate) fn set_context(&mut self, change: impl FnOnce(&mut VmContext)) {
+        change(self.space.context_mut());
+    }
+}

@@ -1,0 +1,325 @@
+//! Memories, tables and segments as instructions and instantiation use them. Every range is
+//! checked before anything is written.
+
+use std::sync::Arc;
+
+use crate::code::TrapCode;
+use crate::const_expr::evaluate;
+use crate::context::{FuncId, MEMORY_BYTES_MAX, VmFuncRef};
+use crate::error::Error;
+use crate::instance::{Instance, InstanceId, MemoryId, TableId};
+use crate::module::{ElementItems, SegmentMode};
+use crate::process::Process;
+use crate::trap::Stop;
+use crate::types::{DataIndex, ElementIndex, HeapType, RefType};
+
+impl Process {
+    /// The process memory.
+    #[must_use]
+    pub fn memory(&self) -> &[u8] {
+        self.space.memory()
+    }
+
+    /// The process memory, to change.
+    pub fn memory_mut(&mut self) -> &mut [u8] {
+        self.space.memory_mut()
+    }
+
+    /// Length of the process memory in pages of 64 KiB.
+    #[must_use]
+    pub fn memory_pages(&self) -> u64 {
+        self.space.memory_len_bytes() as u64 >> 16
+    }
+
+    /// Grows the process memory and gives its old length in pages.
+    ///
+    /// # Errors
+    /// If it would pass its limit, or the system has no memory.
+    pub fn grow_memory(&mut self, pages: u64) -> Result<u64, Error> {
+        let old = self.memory_pages();
+        let limit_bytes = self.config.memory_bytes_max.min(MEMORY_BYTES_MAX as u64);
+        let wanted_bytes = old.saturating_add(pages).saturating_mul(1 << 16);
+        if wanted_bytes > limit_bytes {
+            return Err(Error::MemoryLimit { wanted_bytes, limit_bytes });
+        }
+        self.space.set_memory_len(wanted_bytes as usize)?;
+        self.set_context(|context| context.memory_len_bytes = wanted_bytes);
+        Ok(old)
+    }
+
+    /// Length of the process table in elements.
+    #[must_use]
+    pub fn table_len(&self) -> u32 {
+        self.process_table().len() as u32
+    }
+
+    /// Grows the process table with null and gives its old length.
+    ///
+    /// # Errors
+    /// If it would pass its limit, or the system has no memory.
+    pub fn grow_table(&mut self, elements: u32) -> Result<u32, Error> {
+        let old = self.grow(TableId::PROCESS, u64::from(elements), VmFuncRef::NULL)?;
+        Ok(old as u32)
+    }
+
+    pub(crate) fn grow_process_table_to(&mut self, len: u64) -> Result<(), Error> {
+        let missing = len.saturating_sub(self.process_table().len());
+        self.grow(TableId::PROCESS, missing, VmFuncRef::NULL).map(drop)
+    }
+
+    /// The function at `index` of the process table; null is [`FuncId::NULL`].
+    #[must_use]
+    pub fn table_get(&self, index: u32) -> Option<FuncId> {
+        self.process_table().get(u64::from(index)).map(|element| element.func)
+    }
+
+    /// Puts a function into the process table. It must have code: see [`Process::link`].
+    ///
+    /// # Errors
+    /// If `index` is outside.
+    pub fn table_set(&mut self, index: u32, func: FuncId) -> Result<(), Error> {
+        let element = self.space.function(func);
+        self.table_by_id_mut(TableId::PROCESS).set(u64::from(index), element)
+    }
+
+    /// Grows a memory; the old length in pages, or `None` if it cannot grow so far.
+    pub(crate) fn memory_grow(&mut self, id: MemoryId, pages: u64) -> Option<u64> {
+        if id == MemoryId::PROCESS {
+            return self.grow_memory(pages).ok();
+        }
+        let memory = self.memories[id.0 as usize].as_mut()?;
+        let page_log2 = memory.ty.page_size_log2;
+        let old = memory.len_bytes() >> page_log2;
+        let wanted = (old as u128 + u128::from(pages)) << page_log2;
+        if wanted > memory.len_max_bytes() as u128 {
+            return None;
+        }
+        memory.set_len(wanted as usize).ok()?;
+        let (slot, base, len) = (memory.descriptor, memory.base(), memory.len_bytes());
+        self.set_descriptor(slot, base, len as u64);
+        Some(old as u64)
+    }
+
+    fn bytes_mut(&mut self, id: MemoryId) -> &mut [u8] {
+        if id == MemoryId::PROCESS {
+            return self.space.memory_mut();
+        }
+        let memory = self.memories[id.0 as usize].as_mut();
+        memory.expect("the memory's instance was not discarded").bytes_mut()
+    }
+
+    pub(crate) fn memory_fill(
+        &mut self,
+        id: MemoryId,
+        to: u64,
+        value: u8,
+        len: u64,
+    ) -> Result<(), Stop> {
+        let bytes = self.bytes_mut(id);
+        let range = checked(to, len, bytes.len() as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
+        bytes[range].fill(value);
+        Ok(())
+    }
+
+    pub(crate) fn memory_copy(
+        &mut self,
+        (to_id, to): (MemoryId, u64),
+        (from_id, from): (MemoryId, u64),
+        len: u64,
+    ) -> Result<(), Stop> {
+        let out = TrapCode::MemoryOutOfBounds;
+        let source_len = self.bytes_mut(from_id).len() as u64;
+        let source = checked(from, len, source_len).ok_or(out)?;
+        let target_len = self.bytes_mut(to_id).len() as u64;
+        let target = checked(to, len, target_len).ok_or(out)?;
+        if to_id == from_id {
+            self.bytes_mut(to_id).copy_within(source, target.start);
+        } else {
+            let copy = self.bytes_mut(from_id)[source].to_vec();
+            self.bytes_mut(to_id)[target].copy_from_slice(&copy);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn memory_init(
+        &mut self,
+        id: InstanceId,
+        data: DataIndex,
+        memory: MemoryId,
+        (to, from, len): (u64, u64, u64),
+    ) -> Result<(), Stop> {
+        let entry = self.entry(id);
+        let module = Arc::clone(&entry.declared.module);
+        let range = module.data[data.index()].range.clone();
+        let is_dropped = entry.data_dropped[data.index()];
+        let segment = if is_dropped { &[] } else { &module.bytes[range] };
+        let out = TrapCode::MemoryOutOfBounds;
+        let source = checked(from, len, segment.len() as u64).ok_or(out)?;
+        let bytes = self.bytes_mut(memory);
+        let target = checked(to, len, bytes.len() as u64).ok_or(out)?;
+        bytes[target].copy_from_slice(&segment[source]);
+        Ok(())
+    }
+
+    pub(crate) fn data_drop(&mut self, id: InstanceId, data: DataIndex) {
+        self.entry_mut(id).data_dropped[data.index()] = true;
+    }
+
+    /// What a table of type `ty` holds for the reference `handle`.
+    pub(crate) fn element(&self, ty: RefType, handle: u32) -> VmFuncRef {
+        match ty.heap {
+            HeapType::Func | HeapType::Concrete(_) => self.space.function(FuncId(handle)),
+            HeapType::Extern | HeapType::Exn => {
+                VmFuncRef { func: FuncId(handle), ..VmFuncRef::NULL }
+            }
+        }
+    }
+
+    /// Appends elements to a table and gives its old length.
+    pub(crate) fn grow(&mut self, id: TableId, count: u64, value: VmFuncRef) -> Result<u64, Error> {
+        let table = self.table_by_id_mut(id);
+        let old = table.grow(count, value)?;
+        let (base, len, slot) = (table.base(), table.len(), table.descriptor);
+        match slot {
+            None => self.set_context(|context| context.table_len = len),
+            Some(slot) => self.set_descriptor(slot, base, len),
+        }
+        Ok(old)
+    }
+
+    pub(crate) fn table_grow(&mut self, id: TableId, handle: u32, count: u64) -> Option<u64> {
+        let value = self.element(self.table(id).ty.element, handle);
+        self.grow(id, count, value).ok()
+    }
+
+    /// Sets `len` elements from `to` on. All or nothing.
+    pub(crate) fn fill(
+        &mut self,
+        id: TableId,
+        to: u64,
+        value: VmFuncRef,
+        len: u64,
+    ) -> Result<(), Error> {
+        let table = self.table_by_id_mut(id);
+        let range = checked(to, len, table.len())
+            .ok_or(Error::TableIndex { index: to.saturating_add(len), len: table.len() })?;
+        range.into_iter().try_for_each(|index| table.set(index as u64, value))
+    }
+
+    pub(crate) fn table_fill(
+        &mut self,
+        id: TableId,
+        to: u64,
+        handle: u32,
+        len: u64,
+    ) -> Result<(), Stop> {
+        let value = self.element(self.table(id).ty.element, handle);
+        self.fill(id, to, value, len).map_err(|_| TrapCode::TableOutOfBounds.into())
+    }
+
+    pub(crate) fn table_copy(
+        &mut self,
+        (to_id, to): (TableId, u64),
+        (from_id, from): (TableId, u64),
+        len: u64,
+    ) -> Result<(), Stop> {
+        let out = TrapCode::TableOutOfBounds;
+        let source = checked(from, len, self.table(from_id).len()).ok_or(out)?;
+        checked(to, len, self.table(to_id).len()).ok_or(out)?;
+        let table = self.table(from_id);
+        let copy: Vec<VmFuncRef> = source.filter_map(|index| table.get(index as u64)).collect();
+        self.write_elements(to_id, to, &copy)
+    }
+
+    fn write_elements(&mut self, id: TableId, to: u64, from: &[VmFuncRef]) -> Result<(), Stop> {
+        let table = self.table_by_id_mut(id);
+        for (index, element) in (to..).zip(from) {
+            table.set(index, *element).map_err(|_| Stop::from(TrapCode::TableOutOfBounds))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn table_init(
+        &mut self,
+        id: InstanceId,
+        segment: ElementIndex,
+        table: TableId,
+        (to, from, len): (u64, u64, u64),
+    ) -> Result<(), Stop> {
+        let instance = Arc::clone(self.instance(id));
+        let is_dropped = self.entry(id).elements_dropped[segment.index()];
+        let items = &instance.module.elements[segment.index()].items;
+        let segment_len = if is_dropped { 0 } else { items.len() as u64 };
+        let out = TrapCode::TableOutOfBounds;
+        let source = checked(from, len, segment_len).ok_or(out)?;
+        checked(to, len, self.table(table).len()).ok_or(out)?;
+        let ty = self.table(table).ty.element;
+        let elements: Vec<VmFuncRef> = source
+            .map(|position| self.element(ty, self.item(&instance, items, position)))
+            .collect();
+        self.write_elements(table, to, &elements)
+    }
+
+    /// The reference that an element segment holds at `position`.
+    fn item(&self, instance: &Instance, items: &ElementItems, position: usize) -> u32 {
+        match items {
+            ElementItems::Functions(functions) => {
+                instance.functions[functions[position].index()].func.0
+            }
+            ElementItems::Expressions(expressions) => {
+                let read = |place| self.read_global(place);
+                evaluate(&expressions[position], &instance.globals, &instance.functions, read).u32()
+            }
+        }
+    }
+
+    pub(crate) fn element_drop(&mut self, id: InstanceId, segment: ElementIndex) {
+        self.entry_mut(id).elements_dropped[segment.index()] = true;
+    }
+
+    /// Copies the active element segments, then the active data segments, of an instance.
+    ///
+    /// # Errors
+    /// If a segment does not fit: a trap that says so. What was copied before it stays, as the
+    /// standard has it.
+    pub fn initialize(&mut self, id: InstanceId) -> Result<(), Stop> {
+        let instance = Arc::clone(self.instance(id));
+        for (position, segment) in instance.module.elements.iter().enumerate() {
+            let index = ElementIndex(position as u32);
+            match &segment.mode {
+                SegmentMode::Active { target, offset } => {
+                    let place = instance.tables[target.index()].id;
+                    let to = self.offset(&instance, offset, self.table(place).ty.is_64);
+                    let len = segment.items.len() as u64;
+                    self.table_init(id, index, place, (to, 0, len))?;
+                    self.element_drop(id, index);
+                }
+                SegmentMode::Declared => self.element_drop(id, index),
+                SegmentMode::Passive => {}
+            }
+        }
+        for (position, segment) in instance.module.data.iter().enumerate() {
+            let index = DataIndex(position as u32);
+            if let SegmentMode::Active { target, offset } = &segment.mode {
+                let is_64 = instance.module.memories[target.index()].is_64;
+                let to = self.offset(&instance, offset, is_64);
+                let memory = instance.memories[target.index()].id;
+                self.memory_init(id, index, memory, (to, 0, segment.range.len() as u64))?;
+                self.data_drop(id, index);
+            }
+        }
+        Ok(())
+    }
+
+    fn offset(&self, instance: &Instance, expr: &crate::module::ConstExpr, is_64: bool) -> u64 {
+        let read = |place| self.read_global(place);
+        let value = evaluate(expr, &instance.globals, &instance.functions, read);
+        if is_64 { value.u64() } else { u64::from(value.u32()) }
+    }
+}
+
+/// The range of `len` from `start`, if it is inside `limit`.
+fn checked(start: u64, len: u64, limit: u64) -> Option<std::ops::Range<usize>> {
+    let end = start.checked_add(len)?;
+    (end <= limit).then_some(start as usize..end as usize)
+}

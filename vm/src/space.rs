@@ -1,0 +1,202 @@
+//! The one reservation behind the pinned register: functions, global slots, context, process
+//! memory.
+
+use std::ptr;
+
+use crate::context::{
+    BELOW_MEMORY_BYTES, FUNCTIONS_MAX, FUNCTIONS_OFFSET, FuncId, GLOBALS_MAX, GLOBALS_OFFSET,
+    GlobalSlot, MEMORY_BYTES_MAX, MEMORY_RESERVATION_BYTES, VmContext, VmFuncRef,
+};
+use crate::error::Error;
+use crate::reservation::{Access, PAGE_BYTES, Reservation};
+use crate::value::RawValue;
+
+/// Bytes opened at once for functions and global slots.
+const STEP_BYTES: usize = 64 * 1024;
+
+/// The reservation that compiled code reaches through the pinned register.
+#[derive(Debug)]
+pub(crate) struct Space {
+    reservation: Reservation,
+    functions: Growing,
+    globals: Growing,
+    memory_len_bytes: usize,
+    memory_open_bytes: usize,
+}
+
+/// An array of 16-byte entries that is opened as it grows.
+#[derive(Debug)]
+struct Growing {
+    what: &'static str,
+    start: usize,
+    len: u32,
+    max: u32,
+    open_bytes: usize,
+}
+
+impl Growing {
+    /// Adds `count` zeroed entries and gives the index of the first.
+    fn grow(&mut self, reservation: &Reservation, count: u32) -> Result<u32, Error> {
+        let first = self.len;
+        let len = first.checked_add(count).filter(|len| *len <= self.max);
+        let len = len.ok_or(Error::Exhausted { what: self.what, limit: u64::from(self.max) })?;
+        let wanted = len as usize * 16;
+        if wanted > self.open_bytes {
+            let open = wanted.next_multiple_of(STEP_BYTES);
+            let grown = open - self.open_bytes;
+            reservation.set_access(self.start + self.open_bytes, grown, Access::ReadWrite)?;
+            self.open_bytes = open;
+        }
+        self.len = len;
+        Ok(first)
+    }
+
+    fn offset(&self, index: u32) -> usize {
+        assert!(index < self.len, "entry {index} of the {} does not exist", self.what);
+        self.start + index as usize * 16
+    }
+}
+
+impl Space {
+    /// Reserves the space and opens the context. Function 0 is null.
+    pub(crate) fn new() -> Result<Self, Error> {
+        let reservation =
+            Reservation::new(BELOW_MEMORY_BYTES + MEMORY_RESERVATION_BYTES, "process memory")?;
+        let place = |offset: i32| BELOW_MEMORY_BYTES - offset.unsigned_abs() as usize;
+        let context_bytes = size_of::<VmContext>().next_multiple_of(PAGE_BYTES);
+        reservation.set_access(
+            BELOW_MEMORY_BYTES - context_bytes,
+            context_bytes,
+            Access::ReadWrite,
+        )?;
+        let mut space = Space {
+            functions: Growing {
+                what: "functions",
+                start: place(FUNCTIONS_OFFSET),
+                len: 0,
+                max: FUNCTIONS_MAX,
+                open_bytes: 0,
+            },
+            globals: Growing {
+                what: "mutable globals",
+                start: place(GLOBALS_OFFSET),
+                len: 0,
+                max: GLOBALS_MAX,
+                open_bytes: 0,
+            },
+            reservation,
+            memory_len_bytes: 0,
+            memory_open_bytes: 0,
+        };
+        let null = space.add_functions(1)?;
+        debug_assert_eq!(null, FuncId::NULL);
+        Ok(space)
+    }
+
+    /// What the pinned register holds while wasm runs.
+    pub(crate) fn pinned(&self) -> usize {
+        self.reservation.base() + BELOW_MEMORY_BYTES
+    }
+
+    /// Whether `address` is one that an access to the process memory can reach.
+    pub(crate) fn memory_contains(&self, address: usize) -> bool {
+        address.wrapping_sub(self.pinned()) < MEMORY_RESERVATION_BYTES
+    }
+
+    /// The context of the process's thread.
+    pub(crate) fn context(&self) -> &VmContext {
+        let pointer = self.reservation.pointer(BELOW_MEMORY_BYTES - size_of::<VmContext>());
+        // SAFETY: the page was opened by `new` and stays open; it is 64-aligned, since the pinned
+        // address is a page's and the size a multiple of 64; the kernel zeroed it, and every field
+        // is an integer. Wasm, the only other writer, runs only in calls with `&mut Process`.
+        unsafe { &*pointer.cast() }
+    }
+
+    /// The context of the process's thread, to change.
+    pub(crate) fn context_mut(&mut self) -> &mut VmContext {
+        let pointer = self.reservation.pointer(BELOW_MEMORY_BYTES - size_of::<VmContext>());
+        // SAFETY: as in `context`; `&mut self` excludes other references.
+        unsafe { &mut *pointer.cast() }
+    }
+
+    /// Adds `count` functions without code.
+    pub(crate) fn add_functions(&mut self, count: u32) -> Result<FuncId, Error> {
+        self.functions.grow(&self.reservation, count).map(FuncId)
+    }
+
+    /// How many functions there are, null included.
+    pub(crate) fn functions_len(&self) -> u32 {
+        self.functions.len
+    }
+
+    /// Reads what a function id leads to.
+    pub(crate) fn function(&self, func: FuncId) -> VmFuncRef {
+        let pointer = self.reservation.pointer(self.functions.offset(func.0)).cast::<VmFuncRef>();
+        // SAFETY: `offset` checked that the entry exists, so its page is open; the array starts on
+        // a page and entries are 16 bytes, so the pointer is aligned; all bits are a `VmFuncRef`.
+        unsafe { ptr::read(pointer) }
+    }
+
+    /// Changes what a function id leads to.
+    pub(crate) fn set_function(&mut self, func: FuncId, value: VmFuncRef) {
+        let pointer = self.reservation.pointer(self.functions.offset(func.0)).cast::<VmFuncRef>();
+        // SAFETY: as in `function`; `&mut self` keeps other host code away, and wasm reads the
+        // entry only while it runs, which it does not during this call.
+        unsafe { ptr::write(pointer, value) }
+    }
+
+    /// Adds `count` global slots with value zero.
+    pub(crate) fn add_globals(&mut self, count: u32) -> Result<GlobalSlot, Error> {
+        self.globals.grow(&self.reservation, count).map(GlobalSlot)
+    }
+
+    /// Reads a global slot.
+    pub(crate) fn global(&self, slot: GlobalSlot) -> RawValue {
+        let pointer = self.reservation.pointer(self.globals.offset(slot.0)).cast::<RawValue>();
+        // SAFETY: `offset` checked that the slot exists, so its page is open; slots are 16-aligned
+        // and any bits are a `RawValue`.
+        unsafe { ptr::read(pointer) }
+    }
+
+    /// Writes a global slot.
+    pub(crate) fn set_global(&mut self, slot: GlobalSlot, value: RawValue) {
+        let pointer = self.reservation.pointer(self.globals.offset(slot.0)).cast::<RawValue>();
+        // SAFETY: as in `global`; wasm does not run during this call.
+        unsafe { ptr::write(pointer, value) }
+    }
+
+    /// Length of the process memory in bytes.
+    pub(crate) fn memory_len_bytes(&self) -> usize {
+        self.memory_len_bytes
+    }
+
+    /// Makes the process memory `len` bytes long; it never shrinks.
+    pub(crate) fn set_memory_len(&mut self, len: usize) -> Result<(), Error> {
+        assert!((self.memory_len_bytes..=MEMORY_BYTES_MAX).contains(&len), "bad length {len}");
+        if len > self.memory_open_bytes {
+            let open = len.next_multiple_of(PAGE_BYTES);
+            let start = BELOW_MEMORY_BYTES + self.memory_open_bytes;
+            let grown = open - self.memory_open_bytes;
+            self.reservation.set_access(start, grown, Access::ReadWrite)?;
+            self.memory_open_bytes = open;
+        }
+        self.memory_len_bytes = len;
+        Ok(())
+    }
+
+    /// The process memory.
+    pub(crate) fn memory(&self) -> &[u8] {
+        let base = self.reservation.pointer(BELOW_MEMORY_BYTES);
+        // SAFETY: the first `memory_len_bytes` bytes are open and initialized (zero at first), and
+        // stay so as long as `self` lives. Nobody writes them while the slice lives: host code
+        // would need `&mut self`, and wasm runs only inside calls that take `&mut Process`.
+        unsafe { std::slice::from_raw_parts(base, self.memory_len_bytes) }
+    }
+
+    /// The process memory, to change.
+    pub(crate) fn memory_mut(&mut self) -> &mut [u8] {
+        let base = self.reservation.pointer(BELOW_MEMORY_BYTES);
+        // SAFETY: as in `memory`; `&mut self` excludes every other slice of it.
+        unsafe { std::slice::from_raw_parts_mut(base, self.memory_len_bytes) }
+    }
+}

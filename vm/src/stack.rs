@@ -1,0 +1,52 @@
+//! The stack that wasm runs on: a guard, room for host functions, then the guest's share.
+
+use crate::context::HOST_STACK_BYTES;
+use crate::error::Error;
+use crate::reservation::{Access, PAGE_BYTES, Reservation};
+
+/// Bytes without access below the stack. Frames larger than this are probed by compiled code, so
+/// nothing steps over it.
+const GUARD_BYTES: usize = 256 * 1024;
+
+/// A stack for wasm.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    reservation: Reservation,
+}
+
+impl Stack {
+    /// A stack with `size_bytes` for wasm.
+    pub(crate) fn new(size_bytes: usize) -> Result<Self, Error> {
+        let usable = size_bytes.next_multiple_of(PAGE_BYTES) + HOST_STACK_BYTES;
+        let reservation = Reservation::new(GUARD_BYTES + usable, "stack")?;
+        reservation.set_access(GUARD_BYTES, usable, Access::ReadWrite)?;
+        Ok(Stack { reservation })
+    }
+
+    /// Where it starts; it grows down from there.
+    pub(crate) fn top(&self) -> usize {
+        self.reservation.base() + self.reservation.len()
+    }
+
+    /// Below this address no host function is called.
+    pub(crate) fn limit(&self) -> usize {
+        self.reservation.base() + GUARD_BYTES + HOST_STACK_BYTES
+    }
+
+    /// Whether `address` lies in the guard.
+    pub(crate) fn guard_contains(&self, address: usize) -> bool {
+        address.wrapping_sub(self.reservation.base()) < GUARD_BYTES
+    }
+
+    /// The word at `address`, if it is an aligned address of the stack.
+    pub(crate) fn word(&self, address: usize) -> Option<usize> {
+        let offset = address.checked_sub(self.reservation.base())?;
+        if offset < GUARD_BYTES || offset > self.reservation.len() - 8 || !address.is_multiple_of(8)
+        {
+            return None;
+        }
+        // SAFETY: `offset` was checked to be behind the guard and at least 8 bytes from the end,
+        // where the mapping is readable; `address` is aligned; a stale word is still initialized.
+        Some(unsafe { std::ptr::read(self.reservation.pointer(offset).cast::<usize>()) })
+    }
+}

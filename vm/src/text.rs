@@ -1,0 +1,302 @@
+//! Machine code in memory: one reservation, so that any function reaches any other with a 32-bit
+//! displacement. A page is writable or executable, never both.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::code::{Code, Relocation, RelocationKind, TrapCode};
+use crate::context::FuncId;
+use crate::error::Error;
+use crate::instance::InstanceId;
+use crate::reservation::{Access, PAGE_BYTES, Reservation};
+use crate::types::DefinedFuncIndex;
+
+/// Most bytes of machine code in a process.
+pub(crate) const TEXT_BYTES_MAX: usize = 1 << 30;
+
+/// Whose code it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// The functions of an instance.
+    Instance(InstanceId),
+    /// A way in or out of wasm.
+    Stub,
+}
+
+/// Code of one owner that waits for its place.
+#[derive(Debug)]
+pub(crate) struct Unplaced {
+    pub(crate) owner: Owner,
+    /// Each function with its code, in the order they shall lie.
+    pub(crate) functions: Vec<(FuncId, Code)>,
+}
+
+/// What is known of placed code.
+#[derive(Debug)]
+struct Section {
+    owner: Owner,
+    end: usize,
+    /// Functions ascending by address.
+    functions: Vec<PlacedFunction>,
+}
+
+#[derive(Debug)]
+struct PlacedFunction {
+    range: Range<usize>,
+    traps: Vec<crate::code::TrapSite>,
+    locations: Vec<(u32, u32)>,
+}
+
+/// Where an address of the text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Location {
+    pub(crate) owner: Owner,
+    pub(crate) func: DefinedFuncIndex,
+    /// Distance from the function's first instruction.
+    pub(crate) code_offset: u32,
+    /// Offset in the module's bytes, where the compiler recorded one.
+    pub(crate) wasm_offset: Option<u32>,
+}
+
+/// All machine code of a process.
+#[derive(Debug)]
+pub(crate) struct Text {
+    reservation: Reservation,
+    /// Sections by start offset.
+    sections: BTreeMap<usize, Section>,
+    /// Free ranges below `top`: start → length.
+    free: BTreeMap<usize, usize>,
+    top: usize,
+}
+
+impl Text {
+    pub(crate) fn new() -> Result<Self, Error> {
+        let reservation = Reservation::new(TEXT_BYTES_MAX, "machine code")?;
+        Ok(Text { reservation, sections: BTreeMap::new(), free: BTreeMap::new(), top: 0 })
+    }
+
+    /// First and one past the last address.
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.reservation.base()..self.reservation.base() + self.reservation.len()
+    }
+
+    /// Places `batch`, which may refer to itself in cycles, and makes it executable. `address_of`
+    /// tells where functions outside the batch are. Gives the address of each placed function.
+    pub(crate) fn place(
+        &mut self,
+        batch: Vec<Unplaced>,
+        address_of: impl Fn(FuncId) -> Option<usize>,
+    ) -> Result<Vec<(FuncId, usize)>, Error> {
+        let mut layout = Layout::new(&batch);
+        if layout.len == 0 {
+            return Ok(Vec::new());
+        }
+        let start = self.allocate(layout.len)?;
+        layout.shift(self.reservation.base() + start);
+        let lookup =
+            |func: FuncId| layout.addresses.get(&func).copied().or_else(|| address_of(func));
+        let image = match layout.image(&batch, &lookup) {
+            Ok(image) => image,
+            Err(error) => {
+                self.release(start, layout.len);
+                return Err(error);
+            }
+        };
+        if let Err(error) = self.write(start, &image) {
+            self.release(start, layout.len);
+            return Err(error);
+        }
+        let mut placed = Vec::with_capacity(layout.addresses.len());
+        for (unplaced, range) in batch.into_iter().zip(layout.sections) {
+            let mut functions = Vec::with_capacity(unplaced.functions.len());
+            for (func, code) in unplaced.functions {
+                let address = layout.addresses[&func];
+                placed.push((func, address));
+                functions.push(PlacedFunction {
+                    range: address..address + code.bytes.len(),
+                    traps: code.traps,
+                    locations: code.locations,
+                });
+            }
+            let section = Section { owner: unplaced.owner, end: range.end, functions };
+            self.sections.insert(range.start, section);
+        }
+        Ok(placed)
+    }
+
+    /// Gives back the code of `instance`; its pages lose all access.
+    pub(crate) fn remove(&mut self, instance: InstanceId) {
+        let owner = Owner::Instance(instance);
+        let starts: Vec<usize> = self
+            .sections
+            .iter()
+            .filter(|(_, section)| section.owner == owner)
+            .map(|(start, _)| *start)
+            .collect();
+        for start in starts {
+            let section = self.sections.remove(&start).expect("the key was just listed");
+            self.release(start - self.reservation.base(), section.end - start);
+        }
+    }
+
+    /// Finds what the address `pc` belongs to. A return address belongs to the call before it,
+    /// even where that is a function's last instruction.
+    pub(crate) fn locate(&self, pc: usize, is_return: bool) -> Option<Location> {
+        let (section, position) = self.function_at(pc - usize::from(is_return))?;
+        let function = &section.functions[position];
+        let code_offset = (pc - function.range.start) as u32;
+        let known = function.locations.binary_search_by_key(&code_offset, |(code, _)| *code);
+        Some(Location {
+            owner: section.owner,
+            func: DefinedFuncIndex(position as u32),
+            code_offset,
+            wasm_offset: known.ok().map(|found| function.locations[found].1),
+        })
+    }
+
+    /// Why the instruction at `pc` traps, if it is one that can.
+    pub(crate) fn trap_at(&self, pc: usize) -> Option<TrapCode> {
+        let (section, position) = self.function_at(pc)?;
+        let function = &section.functions[position];
+        let offset = (pc - function.range.start) as u32;
+        let found = function.traps.binary_search_by_key(&offset, |site| site.offset).ok()?;
+        Some(function.traps[found].code)
+    }
+
+    fn function_at(&self, pc: usize) -> Option<(&Section, usize)> {
+        let (_, section) = self.sections.range(..=pc).next_back()?;
+        let position = section.functions.partition_point(|function| function.range.start <= pc);
+        let position = position.checked_sub(1)?;
+        section.functions[position].range.contains(&pc).then_some((section, position))
+    }
+
+    /// Copies `image` to `start` and makes it executable.
+    fn write(&mut self, start: usize, image: &[u8]) -> Result<(), Error> {
+        self.reservation.set_access(start, image.len(), Access::ReadWrite)?;
+        let to = self.reservation.pointer(start);
+        // SAFETY: `start..start + image.len()` was allocated to this batch alone and was just made
+        // writable; no thread executes it, since no address of it was given out yet.
+        unsafe { std::ptr::copy_nonoverlapping(image.as_ptr(), to, image.len()) };
+        // x86-64 keeps its instruction cache coherent; the change of access is a full barrier.
+        self.reservation.set_access(start, image.len(), Access::ReadExecute)
+    }
+
+    /// Finds `len` bytes, a multiple of the page size.
+    fn allocate(&mut self, len: usize) -> Result<usize, Error> {
+        if let Some((&start, &free)) = self.free.iter().find(|(_, free)| **free >= len) {
+            self.free.remove(&start);
+            if free > len {
+                self.free.insert(start + len, free - len);
+            }
+            return Ok(start);
+        }
+        let start = self.top;
+        let top = start.checked_add(len).filter(|top| *top <= TEXT_BYTES_MAX);
+        self.top = top.ok_or(Error::Exhausted {
+            what: "bytes of machine code",
+            limit: TEXT_BYTES_MAX as u64,
+        })?;
+        Ok(start)
+    }
+
+    fn release(&mut self, start: usize, len: usize) {
+        // Taking access away cannot fail for lack of memory; if the kernel refuses, the range is
+        // left as it is and never used again.
+        if self.reservation.set_access(start, len, Access::None).is_err() {
+            return;
+        }
+        let (mut start, mut len) = (start, len);
+        if let Some((&before, &before_len)) = self.free.range(..start).next_back()
+            && before + before_len == start
+        {
+            self.free.remove(&before);
+            start = before;
+            len += before_len;
+        }
+        if let Some(after_len) = self.free.remove(&(start + len)) {
+            len += after_len;
+        }
+        self.free.insert(start, len);
+    }
+}
+
+/// Where each function of a batch goes.
+struct Layout {
+    len: usize,
+    sections: Vec<Range<usize>>,
+    addresses: std::collections::HashMap<FuncId, usize>,
+    order: Vec<usize>,
+}
+
+impl Layout {
+    /// Lays the batch out from 0: each owner on pages of its own, so that it can be given back.
+    fn new(batch: &[Unplaced]) -> Self {
+        let count = batch.iter().map(|unplaced| unplaced.functions.len()).sum();
+        let mut layout = Layout {
+            len: 0,
+            sections: Vec::with_capacity(batch.len()),
+            addresses: std::collections::HashMap::with_capacity(count),
+            order: Vec::with_capacity(count),
+        };
+        for unplaced in batch {
+            let start = layout.len;
+            for (func, code) in &unplaced.functions {
+                layout.len = layout.len.next_multiple_of(code.align.max(1) as usize);
+                layout.addresses.insert(*func, layout.len);
+                layout.order.push(layout.len);
+                layout.len += code.bytes.len();
+            }
+            layout.len = layout.len.next_multiple_of(PAGE_BYTES);
+            layout.sections.push(start..layout.len);
+        }
+        layout
+    }
+
+    /// Moves everything to `base`.
+    fn shift(&mut self, base: usize) {
+        for range in &mut self.sections {
+            *range = range.start + base..range.end + base;
+        }
+        for address in self.addresses.values_mut() {
+            *address += base;
+        }
+    }
+
+    /// The bytes of the whole batch, relocated. Gaps hold `int3`.
+    fn image(
+        &self,
+        batch: &[Unplaced],
+        lookup: &dyn Fn(FuncId) -> Option<usize>,
+    ) -> Result<Vec<u8>, Error> {
+        let base = self.sections.first().map_or(0, |range| range.start);
+        let mut image = vec![0xcc; self.len];
+        let codes = batch.iter().flat_map(|unplaced| &unplaced.functions);
+        for (offset, (_, code)) in self.order.iter().zip(codes) {
+            let place = &mut image[*offset..*offset + code.bytes.len()];
+            place.copy_from_slice(&code.bytes);
+            for relocation in &code.relocations {
+                let target = lookup(relocation.target).ok_or_else(|| Error::Unlinked {
+                    callee: format!("function {}", relocation.target.0),
+                })?;
+                relocate(place, base + offset, relocation, target);
+            }
+        }
+        Ok(image)
+    }
+}
+
+/// Patches one place in `bytes`, which will lie at `address`.
+fn relocate(bytes: &mut [u8], address: usize, relocation: &Relocation, target: usize) {
+    let offset = relocation.offset as usize;
+    let value = (target as i64).wrapping_add(relocation.addend);
+    match relocation.kind {
+        RelocationKind::Relative32 => {
+            let distance = value - (address + offset) as i64;
+            let distance = i32::try_from(distance).expect("the text is smaller than 2 GiB");
+            bytes[offset..offset + 4].copy_from_slice(&distance.to_le_bytes());
+        }
+        RelocationKind::Absolute64 => {
+            bytes[offset..offset + 8].copy_from_slice(&value.to_le_bytes());
+        }
+    }
+}

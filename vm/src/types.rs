@@ -1,0 +1,223 @@
+//! WebAssembly types as the runtime sees them, and the process-wide ids of function types.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+macro_rules! index_types {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub u32);
+
+        impl $name {
+            /// The index as a position in a slice.
+            #[must_use]
+            pub fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )*};
+}
+
+index_types! {
+    /// Position in a module's type section.
+    TypeIndex;
+    /// Position in a module's function index space; imports come first.
+    FuncIndex;
+    /// Position among the functions that a module defines; imports do not count.
+    DefinedFuncIndex;
+    /// Position in a module's table index space; imports come first.
+    TableIndex;
+    /// Position in a module's memory index space; imports come first.
+    MemoryIndex;
+    /// Position in a module's global index space; imports come first.
+    GlobalIndex;
+    /// Position in a module's tag index space; imports come first.
+    TagIndex;
+    /// Position in a module's element section.
+    ElementIndex;
+    /// Position in a module's data section.
+    DataIndex;
+    /// A function type, canonical over the whole process. `0` is no type: it matches nothing.
+    TypeId;
+}
+
+/// A heap type: what a reference points to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HeapType {
+    /// Any function.
+    Func,
+    /// Anything of the host's.
+    Extern,
+    /// An exception.
+    Exn,
+    /// A function of one type, by its index in the module.
+    Concrete(TypeIndex),
+}
+
+/// A reference type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RefType {
+    /// Whether null is one of its values.
+    pub is_nullable: bool,
+    /// What it refers to.
+    pub heap: HeapType,
+}
+
+impl RefType {
+    /// `funcref`
+    pub const FUNCREF: RefType = RefType { is_nullable: true, heap: HeapType::Func };
+    /// `externref`
+    pub const EXTERNREF: RefType = RefType { is_nullable: true, heap: HeapType::Extern };
+}
+
+impl fmt::Display for RefType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let heap = match self.heap {
+            HeapType::Func => "func",
+            HeapType::Extern => "extern",
+            HeapType::Exn => "exn",
+            HeapType::Concrete(index) => {
+                let null = if self.is_nullable { "null " } else { "" };
+                return write!(f, "(ref {null}{})", index.0);
+            }
+        };
+        if self.is_nullable { write!(f, "{heap}ref") } else { write!(f, "(ref {heap})") }
+    }
+}
+
+/// The type of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ValType {
+    /// 32-bit integer
+    I32,
+    /// 64-bit integer
+    I64,
+    /// 32-bit float
+    F32,
+    /// 64-bit float
+    F64,
+    /// 128-bit vector
+    V128,
+    /// reference
+    Ref(RefType),
+}
+
+impl fmt::Display for ValType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ValType::I32 => f.write_str("i32"),
+            ValType::I64 => f.write_str("i64"),
+            ValType::F32 => f.write_str("f32"),
+            ValType::F64 => f.write_str("f64"),
+            ValType::V128 => f.write_str("v128"),
+            ValType::Ref(ty) => ty.fmt(f),
+        }
+    }
+}
+
+/// The type of a function.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct FuncType {
+    /// What it takes.
+    pub params: Box<[ValType]>,
+    /// What it gives.
+    pub results: Box<[ValType]>,
+}
+
+impl FuncType {
+    /// A function type from its parameters and results.
+    pub fn new(params: impl Into<Box<[ValType]>>, results: impl Into<Box<[ValType]>>) -> Self {
+        FuncType { params: params.into(), results: results.into() }
+    }
+}
+
+impl fmt::Display for FuncType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_list(f, &self.params)?;
+        f.write_str(" -> ")?;
+        write_list(f, &self.results)
+    }
+}
+
+fn write_list(f: &mut fmt::Formatter<'_>, types: &[ValType]) -> fmt::Result {
+    f.write_str("(")?;
+    for (position, ty) in types.iter().enumerate() {
+        if position > 0 {
+            f.write_str(", ")?;
+        }
+        write!(f, "{ty}")?;
+    }
+    f.write_str(")")
+}
+
+/// The type of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableType {
+    /// What its elements are.
+    pub element: RefType,
+    /// Least length in elements.
+    pub len_min: u64,
+    /// Greatest length in elements.
+    pub len_max: Option<u64>,
+    /// Whether indices are `i64`.
+    pub is_64: bool,
+}
+
+/// The type of a memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryType {
+    /// Least length in pages.
+    pub pages_min: u64,
+    /// Greatest length in pages.
+    pub pages_max: Option<u64>,
+    /// Whether threads may share it.
+    pub is_shared: bool,
+    /// Whether addresses are `i64`.
+    pub is_64: bool,
+    /// Binary logarithm of the page size in bytes; 16 but for the custom-page-sizes proposal.
+    pub page_size_log2: u32,
+}
+
+/// The type of a global.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GlobalType {
+    /// What it holds.
+    pub value: ValType,
+    /// Whether it can be assigned.
+    pub is_mutable: bool,
+}
+
+impl fmt::Display for GlobalType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_mutable { write!(f, "(mut {})", self.value) } else { self.value.fmt(f) }
+    }
+}
+
+/// Every function type of the process, once.
+#[derive(Debug, Default)]
+pub struct TypeRegistry {
+    ids: HashMap<Arc<FuncType>, TypeId>,
+    types: Vec<Arc<FuncType>>,
+}
+
+impl TypeRegistry {
+    /// The id of `ty`, new or known.
+    pub fn intern(&mut self, ty: &FuncType) -> TypeId {
+        if let Some(id) = self.ids.get(ty) {
+            return *id;
+        }
+        let ty = Arc::new(ty.clone());
+        self.types.push(Arc::clone(&ty));
+        let id = TypeId(u32::try_from(self.types.len()).expect("type sections are bounded"));
+        self.ids.insert(ty, id);
+        id
+    }
+
+    /// The type behind an id, or `None` for an id that was never given out.
+    #[must_use]
+    pub fn get(&self, id: TypeId) -> Option<&Arc<FuncType>> {
+        self.types.get(id.index().checked_sub(1)?)
+    }
+}
