@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
 
-use dynvm_vm::process::HostFunction;
+use dynvm_vm::HostFunction;
 use wasi_common::sync::WasiCtxBuilder;
 use wasi_common::{StringArrayError, WasiCtx};
 

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use dynvm_vm::code::TrapCode;
-use dynvm_vm::process::{HostFunc, HostFunction, Process};
-use dynvm_vm::trap::{Stop, Trap};
+use dynvm_vm::{HostFunc, HostFunction, Process, Stop, Trap};
 use dynvm_vm::types::{FuncType, ValType};
 use dynvm_vm::value::RawValue;
 use wasi_common::WasiCtx;
