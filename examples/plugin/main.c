@@ -1,0 +1,40 @@
+//! Opens plugins by path or by name, calls them and closes them again.
+//!
+//! runpath: $ORIGIN/../libc
+//!
+//! run: --dir plugins::/plugins main.wasm /plugins/upper.so /plugins/reverse.so
+//!
+//! run: --dir plugins::/plugins -L plugins main.wasm reverse.so /plugins/missing.so
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "plugin.h"
+
+void host_log(const char *message) { printf("  (plugin says: %s)\n", message); }
+
+static int run_plugin(const char *path, char *text) {
+  void *plugin = dlopen(path, RTLD_NOW);
+  if (plugin == NULL) {
+    printf("cannot open: %s\n", dlerror());
+    return 1;
+  }
+  void (*apply)(char *) = dlsym(plugin, "plugin_apply");
+  const char *name = dlsym(plugin, "plugin_name");
+  if (apply == NULL || name == NULL) {
+    printf("not a plugin: %s\n", dlerror());
+    dlclose(plugin);
+    return 1;
+  }
+  apply(text);
+  printf("%s: %s\n", name, text);
+  dlclose(plugin);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  char text[] = "dynamic linking";
+  int status = 0;
+  for (int i = 1; i < argc; i++) status |= run_plugin(argv[i], text);
+  return status;
+}
