@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use dynvm_vm::code::TrapCode;
-use dynvm_vm::{HostFunc, HostFunction, Process, Stop, Trap};
 use dynvm_vm::types::{FuncType, ValType};
 use dynvm_vm::value::RawValue;
+use dynvm_vm::{HostFunc, HostFunction, Process, Stop, Trap};
 use wasi_common::WasiCtx;
 use wasi_common::snapshots::preview_0::wasi_unstable;
 use wasi_common::snapshots::preview_1::types::Errno;
@@ -153,6 +153,10 @@ fn host_function(function: Function, context: Arc<Mutex<WasiCtx>>) -> HostFuncti
     };
     let func: HostFunc = match name {
         "proc_exit" => Arc::new(|_, values| Err(Stop::Exit(values[0].u32()))),
+        // There are no handlers that a signal could reach.
+        "proc_raise" => Arc::new(move |_, values| {
+            Err(failed(name, &format_args!("the guest raised signal {}", values[0].u32())))
+        }),
         "clock_time_get" => Arc::new(move |process, values| match clocks::cpu_clock(values) {
             Some(clock) => put_u64(name, process, values, 2, clocks::now(clock)),
             None => library(process, values),
@@ -176,7 +180,10 @@ fn put_u64(
 ) -> Result<(), Stop> {
     let address = values[pointer].u32() as usize;
     let Some(place) = process.memory_mut().get_mut(address..address + 8) else {
-        return Err(failed(name, &format_args!("pointer {address:#x} is out of bounds")));
+        return Err(failed(
+            name,
+            &format_args!("pointer {address:#x} is out of bounds for 8 bytes"),
+        ));
     };
     place.copy_from_slice(&result.to_le_bytes());
     values[0] = RawValue::ZERO;
