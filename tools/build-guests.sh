@@ -13,11 +13,13 @@
 # A folder holds one program. main.c (or .cc) becomes main.wasm and every other
 # source a shared library: libx.c becomes libx.so. Lines at the top of a source
 # say what is special about it:
+#   //! kind: program        a main program too: x.c becomes x.wasm
 #   //! needed: liba libb    libraries of this folder that it is linked with
 #   //! cflags: -DX          more flags for the compiler
 #   //! ldflags: -Bsymbolic  more flags for the linker
 #   //! link: FLAGS          the linker's flags, instead of those of its kind
-#   //! libmini: no          without the C library (and, for main, its crt1.o)
+#   //! libmini: no          without the C library and its crt1.o
+#   //! crt1: no             without crt1.o: main has no _start
 #   //! runpath: $ORIGIN     where it looks for what it needs
 #   //! output: lib/x.so     the file to write, instead of the one above
 # All other `//!` lines belong to tests/programs.rs, which runs the programs.
@@ -77,11 +79,15 @@ build_libc() {
   link "$target/libmini.so" "$LIBRARY_FLAGS" $objects
 }
 
+is_program() { # SOURCE
+  [ "$(basename "${1%.*}")" = main ] || [ "$(directive "$1" kind)" = program ]
+}
+
 output_of() { # SOURCE
   local name output
   name=$(basename "${1%.*}")
   output=$(directive "$1" output)
-  if [ -n "$output" ]; then echo "$output"; elif [ "$name" = main ]; then echo main.wasm; else echo "$name.so"; fi
+  if [ -n "$output" ]; then echo "$output"; elif is_program "$1"; then echo "$name.wasm"; else echo "$name.so"; fi
 }
 
 # link_source SOURCE FOLDER_OUT NEEDED_DIR: NEEDED_DIR/libx.so stands for each library it needs.
@@ -89,11 +95,11 @@ link_source() {
   local source=$1 name needed files="" flags
   name=$(basename "${source%.*}")
   flags=$LIBRARY_FLAGS
-  [ "$name" = main ] && flags=$PROGRAM_FLAGS
+  is_program "$source" && flags=$PROGRAM_FLAGS
   [ -n "$(directive "$source" link)" ] && flags=$(directive "$source" link)
   for needed in $(directive "$source" needed); do files="$files $3/$needed.so"; done
   if [ "$(directive "$source" libmini)" != no ]; then
-    [ "$name" = main ] && files="$OUT/examples/libc/crt1.o $files"
+    is_program "$source" && [ "$(directive "$source" crt1)" != no ] && files="$OUT/examples/libc/crt1.o $files"
     files="$files $OUT/examples/libc/libmini.so"
   fi
   # shellcheck disable=SC2046,SC2086
@@ -114,7 +120,7 @@ build_program() { # FOLDER, relative to the root
   for source in "${sources[@]}"; do
     name=$(basename "${source%.*}")
     compile "$source" "$WORK/objects/$name.o"
-    [ "$name" = main ] || link "$WORK/first/$name.so" "$LIBRARY_FLAGS" "$WORK/objects/$name.o"
+    is_program "$source" || link "$WORK/first/$name.so" "$LIBRARY_FLAGS" "$WORK/objects/$name.o"
   done
   for source in "${sources[@]}"; do link_source "$source" "$target" "$WORK/first"; done
 }
@@ -140,7 +146,7 @@ real_program() { # FOLDER
     # shellcheck disable=SC2046,SC2086
     (cd "$ROOT/$1" && $cc -O2 -fPIC -fvisibility=default $WARNINGS $(directive "$source" cflags) \
       -c "$(basename "$source")" -o "$WORK/$name.o")
-    if [ "$name" = main ]; then
+    if is_program "$source"; then
       kind="$PROGRAM_FLAGS $libraries/crt1-command.o"
     else
       kind=$LIBRARY_FLAGS

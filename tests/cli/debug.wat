@@ -1,0 +1,8 @@
+;; DYNVM_DEBUG shows what the loader does, one line per event.
+;;! $ DYNVM_DEBUG=libs,bindings dynvm -L . debug.wasm
+(module
+  (@dylink.0 (needed "libpair.so"))
+  (import "env" "memory" (memory 0))
+  (import "env" "next" (func $next (result i32)))
+  (func (export "_start") (drop (call $next)))
+)

@@ -1,0 +1,8 @@
+;; An import of another type than its definition: both types are shown.
+;;! $ dynvm -L . mismatch.wasm
+(module
+  (@dylink.0 (needed "libpair.so"))
+  (import "env" "memory" (memory 0))
+  (import "env" "fail" (func $fail (param i64) (result i32)))
+  (func (export "_start") (drop (call $fail (i64.const 1))))
+)

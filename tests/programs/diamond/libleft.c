@@ -1,0 +1,3 @@
+//! needed: libbase
+int add(int value);
+int left(int value) { return add(value); }

@@ -1,0 +1,3 @@
+//! needed: libbase
+int add(int value);
+int right(int value) { return add(2 * value); }

@@ -1,0 +1,17 @@
+//! Two libraries that share a third: it exists once.
+//!
+//! needed: libleft libright
+//!
+//! run: main.wasm
+#include <stdio.h>
+
+int left(int value);
+int right(int value);
+extern int counter, constructed; /* of libbase, which main is not linked with itself */
+
+int main(void) {
+  printf("constructed %d time\n", constructed);
+  printf("left %d, right %d, left %d\n", left(1), right(10), left(100));
+  printf("counter %d\n", counter);
+  return 0;
+}

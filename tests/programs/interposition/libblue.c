@@ -1,0 +1,2 @@
+const char *color(void) { return "blue"; }
+int shade = 2;

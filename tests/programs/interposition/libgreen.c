@@ -1,0 +1,2 @@
+const char *color(void) { return "green"; }
+int shade = 3;

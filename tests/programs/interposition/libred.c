@@ -1,0 +1,2 @@
+const char *color(void) { return "red"; }
+int shade = 1;

@@ -1,0 +1,4 @@
+#include "color.h"
+
+const char *user_color(void) { return color(); }
+int user_shade(void) { return shade; }

@@ -1,0 +1,3 @@
+//! needed: libb
+#define NAME "a"
+#include "../order.h"

@@ -1,0 +1,3 @@
+//! needed: libc libd
+#define NAME "b"
+#include "../order.h"

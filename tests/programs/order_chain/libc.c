@@ -1,0 +1,3 @@
+//! needed: libe
+#define NAME "c"
+#include "../order.h"

@@ -1,0 +1,3 @@
+//! needed: libe
+#define NAME "d"
+#include "../order.h"

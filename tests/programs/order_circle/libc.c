@@ -1,0 +1,3 @@
+//! needed: liba
+#define NAME "c"
+#include "../order.h"

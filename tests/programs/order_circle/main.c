@@ -1,0 +1,8 @@
+//! The order of constructors and destructors for a->b->c->a. The circle is cut where it closes.
+//!
+//! needed: liba
+//!
+//! run: main.wasm
+#include <stdio.h>
+
+int main(void) { return printf("{}") < 0; }

@@ -1,0 +1,3 @@
+//! needed: libb libc libd libe
+#define NAME "a"
+#include "../order.h"

@@ -1,0 +1,3 @@
+//! needed: libf
+#define NAME "b"
+#include "../order.h"

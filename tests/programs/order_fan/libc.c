@@ -1,0 +1,3 @@
+//! needed: libf
+#define NAME "c"
+#include "../order.h"

@@ -1,0 +1,3 @@
+//! needed: libf
+#define NAME "d"
+#include "../order.h"

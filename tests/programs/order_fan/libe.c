@@ -1,0 +1,3 @@
+//! needed: libf
+#define NAME "e"
+#include "../order.h"

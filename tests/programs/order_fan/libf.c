@@ -1,0 +1,2 @@
+#define NAME "f"
+#include "../order.h"

@@ -1,0 +1,3 @@
+//! needed: libb libc
+#define NAME "a"
+#include "../order.h"

@@ -1,0 +1,3 @@
+//! needed: libc libd libe
+#define NAME "b"
+#include "../order.h"

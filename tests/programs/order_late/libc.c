@@ -1,0 +1,2 @@
+#define NAME "c"
+#include "../order.h"

@@ -1,0 +1,2 @@
+#define NAME "d"
+#include "../order.h"

@@ -1,0 +1,3 @@
+//! needed: libd libe libf
+#define NAME "b"
+#include "../order.h"

@@ -1,0 +1,3 @@
+//! needed: libg libh
+#define NAME "d"
+#include "../order.h"

@@ -1,0 +1,3 @@
+//! needed: libg libh
+#define NAME "e"
+#include "../order.h"

@@ -1,0 +1,3 @@
+//! needed: libi
+#define NAME "g"
+#include "../order.h"

@@ -1,0 +1,3 @@
+//! needed: libi
+#define NAME "h"
+#include "../order.h"

@@ -1,0 +1,2 @@
+#define NAME "i"
+#include "../order.h"

@@ -1,0 +1,3 @@
+//! needed: libc
+#define NAME "b"
+#include "../order.h"

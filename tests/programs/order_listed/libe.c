@@ -1,0 +1,2 @@
+#define NAME "e"
+#include "../order.h"

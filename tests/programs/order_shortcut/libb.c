@@ -1,0 +1,3 @@
+//! needed: libd libe
+#define NAME "b"
+#include "../order.h"

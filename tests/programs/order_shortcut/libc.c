@@ -1,0 +1,3 @@
+//! needed: libd
+#define NAME "c"
+#include "../order.h"

@@ -1,0 +1,26 @@
+//! Data of one module, read and written by the others.
+//!
+//! needed: libdata libuser
+//!
+//! run: main.wasm
+#include <stdio.h>
+#include <string.h>
+
+#include "data.h"
+
+struct point origin = {1, 2}; /* main's, used by libuser */
+
+int main(void) {
+  printf("at first: %d %lld %.2f \"%s\" %d\n", number, big, real, text, zeros[999]);
+  number += 1;
+  big *= 2;
+  real /= 4;
+  strcpy(text, "from main");
+  zeros[999] = 9;
+  user_change();
+  printf("libdata sees: %d %lld %.2f \"%s\" %d\n", data_sum(), big, real, text, zeros[999]);
+  printf("origin: %d %d, through the library's pointer: %d\n", origin.x, origin.y, user_point->y);
+  user_point = &points[2];
+  printf("points[2]: %d %d\n", user_point->x, user_point->y);
+  return 0;
+}

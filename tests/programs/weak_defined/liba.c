@@ -1,0 +1,2 @@
+__attribute__((weak)) const char *who(void) { return "weak in liba"; }
+const char *who_says_a(void) { return who(); }
