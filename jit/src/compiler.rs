@@ -1,0 +1,208 @@
+//! The compiler: functions of an instance, in parallel, to machine code.
+
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{CodegenError, Context};
+use cranelift_frontend::FunctionBuilderContext;
+use rayon::prelude::*;
+
+use crate::emit;
+use crate::error::CompileError;
+use crate::translate::translate;
+use crate::vm::code::Code;
+use crate::vm::instance::Instance;
+use crate::vm::types::{DefinedFuncIndex, FuncIndex};
+
+/// How much work goes into better code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum OptLevel {
+    /// As little as possible.
+    None,
+    /// All of it.
+    #[default]
+    Speed,
+}
+
+/// What a compiler does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Settings {
+    /// How much work goes into better code.
+    pub opt_level: OptLevel,
+    /// Whether the compiler checks its own intermediate code: for tests.
+    pub is_verified: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { opt_level: OptLevel::default(), is_verified: cfg!(debug_assertions) }
+    }
+}
+
+/// Binary logarithm of the size of the guard at a stack's end: larger frames touch each such
+/// stretch of the stack in order.
+const STACK_GUARD_LOG2: &str = "16";
+
+/// Makes machine code for the processor that it runs on.
+pub struct Compiler {
+    isa: OwnedTargetIsa,
+}
+
+impl Compiler {
+    /// A compiler for the processor that this runs on.
+    pub fn new(settings: &Settings) -> Result<Compiler, CompileError> {
+        let unsuitable = |message: &str| CompileError::Settings { message: message.to_owned() };
+        let isa = cranelift_native::builder().map_err(unsuitable)?;
+        let flags =
+            settings::Flags::new(flags(settings).map_err(|error| unsuitable(&error.to_string()))?);
+        let isa = isa.finish(flags).map_err(|error| unsuitable(&error.to_string()))?;
+
+        // Without these, rounding and the like would need functions of a runtime library.
+        for (flag, name) in [("has_ssse3", "SSSE3"), ("has_sse41", "SSE4.1")] {
+            let value = isa
+                .isa_flags()
+                .iter()
+                .find(|value| value.name == flag)
+                .and_then(|value| value.as_bool());
+            if value != Some(true) {
+                return Err(CompileError::Processor { missing: name });
+            }
+        }
+        Ok(Compiler { isa })
+    }
+
+    /// Compiles all functions that the instance's module defines, in their order.
+    pub fn compile(&self, instance: &Instance) -> Result<Vec<Code>, CompileError> {
+        let bodies = &instance.module.bodies;
+        // The longest first, so that no thread is left alone with one at the end.
+        let mut order = (0..bodies.len()).collect::<Vec<_>>();
+        order.sort_by_key(|index| std::cmp::Reverse(bodies[*index].len()));
+        let compiled = order
+            .par_iter()
+            .with_max_len(1)
+            .map_init(Worker::default, |worker, index| {
+                let func = DefinedFuncIndex(u32::try_from(*index).expect("functions are bounded"));
+                self.compile_function(worker, instance, func).map(|code| (*index, code))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+
+        let mut codes = vec![Code::default(); bodies.len()];
+        for (index, code) in compiled {
+            codes[index] = code;
+        }
+        Ok(codes)
+    }
+
+    fn compile_function(
+        &self,
+        worker: &mut Worker,
+        instance: &Instance,
+        func: DefinedFuncIndex,
+    ) -> Result<Code, CompileError> {
+        self.translate(worker, instance, func)?;
+        self.emit(worker).map_err(|message| failed(instance, func, message))
+    }
+
+    /// The function's intermediate code after optimization, as text.
+    pub fn clif(
+        &self,
+        instance: &Instance,
+        func: DefinedFuncIndex,
+    ) -> Result<String, CompileError> {
+        let mut worker = Worker::default();
+        self.translate(&mut worker, instance, func)?;
+        worker
+            .context
+            .optimize(&*self.isa, &mut ControlPlane::default())
+            .map_err(|error| failed(instance, func, error.to_string()))?;
+        Ok(worker.context.func.display().to_string())
+    }
+
+    /// The function's instructions, as text.
+    pub fn asm(&self, instance: &Instance, func: DefinedFuncIndex) -> Result<String, CompileError> {
+        let mut worker = Worker::default();
+        self.translate(&mut worker, instance, func)?;
+        worker.context.set_disasm(true);
+        let compiled = worker
+            .context
+            .compile(&*self.isa, &mut ControlPlane::default())
+            .map_err(|error| failed(instance, func, describe(&error.inner)))?;
+        Ok(compiled.vcode.clone().unwrap_or_default())
+    }
+
+    fn translate(
+        &self,
+        worker: &mut Worker,
+        instance: &Instance,
+        func: DefinedFuncIndex,
+    ) -> Result<(), CompileError> {
+        worker.context.clear();
+        let into = &mut worker.context.func;
+        translate(instance, func, &*self.isa, into, &mut worker.builder_context)
+            .map_err(|error| failed(instance, func, error.to_string()))
+    }
+
+    /// Machine code of the function in the worker's context.
+    pub(crate) fn emit(&self, worker: &mut Worker) -> Result<Code, String> {
+        worker
+            .context
+            .compile(&*self.isa, &mut ControlPlane::default())
+            .map_err(|error| describe(&error.inner))?;
+        let compiled = worker.context.compiled_code().expect("it was just compiled");
+        emit::code(compiled, &worker.context.func)
+    }
+
+    pub(crate) fn isa(&self) -> &dyn cranelift_codegen::isa::TargetIsa {
+        &*self.isa
+    }
+}
+
+/// What a thread needs to compile one function after the other.
+pub(crate) struct Worker {
+    pub(crate) context: Context,
+    pub(crate) builder_context: FunctionBuilderContext,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Worker { context: Context::new(), builder_context: FunctionBuilderContext::new() }
+    }
+}
+
+fn flags(settings: &Settings) -> settings::SetResult<settings::Builder> {
+    let mut flags = settings::builder();
+    let opt_level = match settings.opt_level {
+        OptLevel::None => "none",
+        OptLevel::Speed => "speed",
+    };
+    flags.set("opt_level", opt_level)?;
+    flags.set("enable_verifier", if settings.is_verified { "true" } else { "false" })?;
+    // The context register belongs to the process, not to any function.
+    flags.enable("enable_pinned_reg")?;
+    // Backtraces follow frame pointers.
+    flags.enable("preserve_frame_pointers")?;
+    flags.set("unwind_info", "false")?;
+    flags.enable("enable_probestack")?;
+    flags.set("probestack_strategy", "inline")?;
+    flags.set("probestack_size_log2", STACK_GUARD_LOG2)?;
+    // More results than there are registers for come back in memory of the caller's.
+    flags.enable("enable_multi_ret_implicit_sret")?;
+    Ok(flags)
+}
+
+fn failed(instance: &Instance, func: DefinedFuncIndex, message: String) -> CompileError {
+    let func = FuncIndex(instance.module.imported_functions + func.0);
+    CompileError::Function { function: instance.module.func_name(func), message }
+}
+
+fn describe(error: &CodegenError) -> String {
+    match error {
+        CodegenError::Verifier(errors) => format!("the intermediate code is wrong: {errors}"),
+        CodegenError::ImplLimitExceeded => "it exceeds a limit of the compiler".to_owned(),
+        CodegenError::CodeTooLarge => "its code is too large".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

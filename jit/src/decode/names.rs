@@ -1,0 +1,25 @@
+//! The name section: it serves messages only, so what is wrong in it is passed over.
+
+use wasmparser::{CustomSectionReader, KnownCustom, Name};
+
+use crate::vm::module::Module;
+use crate::vm::types::FuncIndex;
+
+/// Reads the names of the module and of its functions.
+pub fn read(section: &CustomSectionReader<'_>, module: &mut Module) {
+    let KnownCustom::Name(reader) = section.as_known() else { return };
+    for subsection in reader {
+        match subsection {
+            Ok(Name::Module { name, .. }) => module.name = Some(name.to_owned()),
+            Ok(Name::Function(names)) => {
+                for naming in names.into_iter().map_while(Result::ok) {
+                    module.function_names.push((FuncIndex(naming.index), naming.name.to_owned()));
+                }
+            }
+            Ok(_) => {}
+            Err(_) => break,
+        }
+    }
+    module.function_names.sort_by_key(|(index, _)| *index);
+    module.function_names.dedup_by_key(|(index, _)| *index);
+}

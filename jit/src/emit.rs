@@ -1,0 +1,81 @@
+//! What Cranelift made of a function to what the runtime takes.
+
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::ir::{self, ExternalName};
+use cranelift_codegen::{CompiledCode, FinalizedRelocTarget};
+
+use crate::vm::code::{Code, Relocation, RelocationKind, TrapCode, TrapSite};
+use crate::vm::context::FuncId;
+
+/// Alignment of functions: a line of the instruction fetch of current processors.
+const ALIGN_MIN: u32 = 32;
+
+/// Takes over compiled code. The error says what in it has no place in a process.
+pub fn code(compiled: &CompiledCode, func: &ir::Function) -> Result<Code, String> {
+    let buffer = &compiled.buffer;
+    let relocations = buffer.relocs().iter().map(|reloc| relocation(reloc, func));
+    let relocations = relocations.collect::<Result<_, _>>()?;
+    let mut traps = Vec::with_capacity(buffer.traps().len());
+    for trap in buffer.traps() {
+        traps.push(TrapSite { offset: trap.offset, code: trap_code(trap.code)? });
+    }
+    traps.sort_by_key(|trap| trap.offset);
+    Ok(Code {
+        bytes: buffer.data().to_vec(),
+        align: buffer.alignment.max(ALIGN_MIN),
+        relocations,
+        locations: locations(compiled, &traps),
+        traps,
+    })
+}
+
+fn relocation(
+    reloc: &cranelift_codegen::FinalizedMachReloc,
+    func: &ir::Function,
+) -> Result<Relocation, String> {
+    let kind = match reloc.kind {
+        Reloc::X86CallPCRel4 | Reloc::X86PCRel4 => RelocationKind::Relative32,
+        Reloc::Abs8 => RelocationKind::Absolute64,
+        other => return Err(format!("it needs a relocation of kind `{other}`")),
+    };
+    let target = match &reloc.target {
+        FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => {
+            FuncId(func.params.user_named_funcs()[*name].index)
+        }
+        other => return Err(format!("it needs `{}`", other.display(Some(&func.params)))),
+    };
+    Ok(Relocation { offset: reloc.offset, kind, target, addend: reloc.addend })
+}
+
+/// Cranelift's own codes have the highest numbers; all others are ours.
+fn trap_code(code: ir::TrapCode) -> Result<TrapCode, String> {
+    Ok(match code {
+        ir::TrapCode::STACK_OVERFLOW => TrapCode::StackOverflow,
+        ir::TrapCode::INTEGER_OVERFLOW => TrapCode::IntegerOverflow,
+        ir::TrapCode::HEAP_OUT_OF_BOUNDS => TrapCode::MemoryOutOfBounds,
+        ir::TrapCode::INTEGER_DIVISION_BY_ZERO => TrapCode::IntegerDivideByZero,
+        ir::TrapCode::BAD_CONVERSION_TO_INTEGER => TrapCode::InvalidConversionToInteger,
+        code => TrapCode::from_number(code.as_raw().get())
+            .ok_or_else(|| format!("it traps with the unknown code `{code}`"))?,
+    })
+}
+
+/// The wasm offset of each place that a backtrace can name.
+fn locations(compiled: &CompiledCode, traps: &[TrapSite]) -> Vec<(u32, u32)> {
+    let ranges = compiled.buffer.get_srclocs_sorted();
+    let find = |offset: u32| {
+        let after = ranges.partition_point(|range| range.start <= offset);
+        let range = ranges.get(after.checked_sub(1)?)?;
+        (offset < range.end && !range.loc.is_default()).then(|| range.loc.bits())
+    };
+    // A return address is the first byte after its call: the call is what it stands for.
+    let returns = compiled.buffer.call_sites().map(|site| (site.ret_addr, site.ret_addr - 1));
+    let traps = traps.iter().map(|trap| (trap.offset, trap.offset));
+    let mut locations = returns
+        .chain(traps)
+        .filter_map(|(at, inside)| Some((at, find(inside)?)))
+        .collect::<Vec<_>>();
+    locations.sort_unstable();
+    locations.dedup_by_key(|(at, _)| *at);
+    locations
+}

@@ -1,0 +1,24 @@
+//! From the bytes of a module to relocatable machine code.
+//!
+//! [`decode`] validates a module whole and turns it into a [`vm::module::Module`]. Once the loader
+//! has given it a place in a process, a [`Compiler`] translates its functions: bases, bound GOT
+//! entries and type ids are immediates in the code, calls between modules are calls, and no
+//! function takes a parameter that its wasm type does not show. The result is [`vm::code::Code`],
+//! without an address of any run in it.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod decode;
+pub mod error;
+
+mod compiler;
+mod emit;
+mod signature;
+mod stubs;
+mod translate;
+
+use dynvm_vm as vm;
+
+pub use compiler::{Compiler, OptLevel, Settings};
+pub use decode::decode;
+pub use error::{CompileError, DecodeError, Feature};

@@ -1,0 +1,263 @@
+//! One function: wasm operators to Cranelift IR.
+
+mod bulk;
+mod call;
+mod control;
+mod memory;
+mod numeric;
+mod region;
+mod simd;
+mod table;
+mod variable;
+
+use std::collections::HashMap;
+
+use cranelift_codegen::ir::types::{I32, I64};
+use cranelift_codegen::ir::{
+    self, FuncRef, InstBuilder, MemFlagsData, SigRef, SourceLoc, TrapCode, UserFuncName, Value,
+};
+use cranelift_codegen::isa::TargetIsa;
+use cranelift_frontend::{FuncInstBuilder, FunctionBuilder, FunctionBuilderContext, Variable};
+use wasmparser::{BinaryReader, FunctionBody, Operator};
+
+use crate::signature;
+use crate::translate::control::Frame;
+use crate::translate::region::Region;
+use crate::vm;
+use crate::vm::context::{Builtin, FuncId};
+use crate::vm::instance::Instance;
+use crate::vm::module::Module;
+use crate::vm::types::{DefinedFuncIndex, FuncIndex, TypeIndex};
+
+/// The trap code that Cranelift carries for us; its own codes are mapped when code is emitted.
+pub fn trap_code(code: vm::code::TrapCode) -> TrapCode {
+    TrapCode::unwrap_user(code as u8)
+}
+
+/// Translates the body of a function into `func`, which must be empty.
+pub fn translate(
+    instance: &Instance,
+    index: DefinedFuncIndex,
+    isa: &dyn TargetIsa,
+    func: &mut ir::Function,
+    builder_context: &mut FunctionBuilderContext,
+) -> wasmparser::Result<()> {
+    let module = &*instance.module;
+    let func_index = FuncIndex(module.imported_functions + index.0);
+    let ty = module.func_type(func_index);
+    func.signature = signature::wasm(ty);
+    func.name = UserFuncName::user(0, instance.functions[func_index.index()].func.0);
+
+    let range = module.bodies[index.index()].clone();
+    let reader = BinaryReader::new(&module.bytes[range.clone()], range.start as u64);
+    let body = FunctionBody::new(reader);
+
+    let mut translator = Translator::new(instance, FunctionBuilder::new(func, builder_context));
+    translator.begin(ty, &body)?;
+    let mut operators = body.get_operators_reader()?;
+    while !operators.eof() {
+        let (op, offset) = operators.read_with_offset()?;
+        translator.builder.set_srcloc(source_location(offset));
+        translator.operator(&op);
+    }
+    translator.builder.seal_all_blocks();
+    translator.builder.finalize(isa.frontend_config());
+    Ok(())
+}
+
+/// Offsets in files beyond 4 GiB are not told apart: they serve messages only.
+fn source_location(offset: u64) -> SourceLoc {
+    SourceLoc::new(u32::try_from(offset).unwrap_or(u32::MAX - 1))
+}
+
+struct Translator<'a> {
+    builder: FunctionBuilder<'a>,
+    instance: &'a Instance,
+    module: &'a Module,
+    /// The operand stack.
+    stack: Vec<Value>,
+    /// The blocks around the current operator, the function's own first.
+    frames: Vec<Frame>,
+    locals: Vec<Variable>,
+    /// Whether control can get to the current operator. Where it cannot, nothing is translated.
+    is_reachable: bool,
+    /// How many blocks were entered since control was lost.
+    dead_depth: usize,
+    /// The pinned register's value: see [`Translator::context`].
+    pinned: Option<Value>,
+    callees: HashMap<FuncId, FuncRef>,
+    signatures: HashMap<TypeIndex, SigRef>,
+    builtins: [Option<SigRef>; Builtin::COUNT],
+}
+
+impl<'a> Translator<'a> {
+    fn new(instance: &'a Instance, builder: FunctionBuilder<'a>) -> Self {
+        Translator {
+            builder,
+            instance,
+            module: &instance.module,
+            stack: Vec::new(),
+            frames: Vec::new(),
+            locals: Vec::new(),
+            is_reachable: true,
+            dead_depth: 0,
+            pinned: None,
+            callees: HashMap::new(),
+            signatures: HashMap::new(),
+            builtins: [None; Builtin::COUNT],
+        }
+    }
+
+    /// Makes the entry block: parameters and locals get their variables.
+    fn begin(
+        &mut self,
+        ty: &vm::types::FuncType,
+        body: &FunctionBody<'_>,
+    ) -> wasmparser::Result<()> {
+        let entry = self.builder.create_block();
+        self.builder.append_block_params_for_function_params(entry);
+        self.builder.switch_to_block(entry);
+        self.builder.seal_block(entry);
+        self.pinned = Some(self.builder.ins().get_pinned_reg(I64));
+
+        for (position, param) in ty.params.iter().enumerate() {
+            let variable = self.builder.declare_var(signature::value_type(*param));
+            let value = self.builder.block_params(entry)[position];
+            self.builder.def_var(variable, value);
+            self.locals.push(variable);
+        }
+        for local in body.get_locals_reader()? {
+            let (count, ty) = local?;
+            let ty = block_value_type(ty);
+            let zero = self.zero(ty);
+            for _ in 0..count {
+                let variable = self.builder.declare_var(ty);
+                self.builder.def_var(variable, zero);
+                self.locals.push(variable);
+            }
+        }
+        self.push_function_frame(ty);
+        Ok(())
+    }
+
+    /// The value of the pinned register: the address of byte 0 of the process memory, with the
+    /// context below it.
+    ///
+    /// It is read once, in the entry block. This is the one place that decides so.
+    fn context(&mut self) -> Value {
+        self.pinned.expect("the entry block read it")
+    }
+
+    fn operator(&mut self, op: &Operator<'_>) {
+        if !self.is_reachable {
+            self.unreachable_operator(op);
+            return;
+        }
+        let is_translated = self.control(op)
+            || self.variable(op)
+            || self.memory(op)
+            || self.numeric(op)
+            || self.call(op)
+            || self.simd(op)
+            || self.bulk(op)
+            || self.table(op);
+        assert!(is_translated, "decoding lets no such operator pass: {op:?}");
+    }
+
+    fn push(&mut self, value: Value) {
+        self.stack.push(value);
+    }
+
+    fn pop(&mut self) -> Value {
+        self.stack.pop().expect("validated: the operand is there")
+    }
+
+    fn pop2(&mut self) -> (Value, Value) {
+        let second = self.pop();
+        (self.pop(), second)
+    }
+
+    fn pop3(&mut self) -> (Value, Value, Value) {
+        let third = self.pop();
+        let (first, second) = self.pop2();
+        (first, second, third)
+    }
+
+    /// The topmost `count` operands, in the order in which they were pushed.
+    fn peek_n(&self, count: usize) -> &[Value] {
+        &self.stack[self.stack.len() - count..]
+    }
+
+    fn pop_n(&mut self, count: usize) -> Vec<Value> {
+        self.stack.split_off(self.stack.len() - count)
+    }
+
+    fn ins(&mut self) -> FuncInstBuilder<'_, 'a> {
+        self.builder.ins()
+    }
+
+    /// Replaces the topmost operand.
+    fn unary(&mut self, make: impl FnOnce(FuncInstBuilder<'_, 'a>, Value) -> Value) {
+        let operand = self.pop();
+        let result = make(self.builder.ins(), operand);
+        self.push(result);
+    }
+
+    /// Replaces the two topmost operands.
+    fn binary(&mut self, make: impl FnOnce(FuncInstBuilder<'_, 'a>, Value, Value) -> Value) {
+        let (left, right) = self.pop2();
+        let result = make(self.builder.ins(), left, right);
+        self.push(result);
+    }
+
+    fn zero(&mut self, ty: ir::Type) -> Value {
+        match ty {
+            ir::types::F32 => self.ins().f32const(0.0),
+            ir::types::F64 => self.ins().f64const(0.0),
+            ty if ty.is_vector() => self.vector_constant(&[0; 16]),
+            ty => self.ins().iconst(ty, 0),
+        }
+    }
+
+    /// A small unsigned number as an immediate.
+    fn imm32(&mut self, value: u32) -> Value {
+        self.ins().iconst(I32, i64::from(value))
+    }
+
+    /// An index or length as 64 bits.
+    fn widen(&mut self, value: Value) -> Value {
+        if self.builder.func.dfg.value_type(value) == I64 {
+            value
+        } else {
+            self.ins().uextend(I64, value)
+        }
+    }
+
+    /// A 64-bit result of the runtime as an index type has it.
+    fn narrow(&mut self, value: Value, is_64: bool) -> Value {
+        if is_64 { value } else { self.ins().ireduce(I32, value) }
+    }
+
+    /// Flags of an access that cannot fault.
+    fn trusted(&mut self, region: Region) -> MemFlagsData {
+        let region = region.declare(self.builder.func);
+        MemFlagsData::trusted().with_alias_region(Some(region))
+    }
+
+    /// Flags of a load that cannot fault and gives the same value for as long as the function
+    /// runs.
+    fn constant(&mut self, region: Region) -> MemFlagsData {
+        self.trusted(region).with_readonly().with_can_move()
+    }
+}
+
+/// What a local or block parameter of a type, as the parser gives it, is in a register.
+fn block_value_type(ty: wasmparser::ValType) -> ir::Type {
+    match ty {
+        wasmparser::ValType::I32 | wasmparser::ValType::Ref(_) => ir::types::I32,
+        wasmparser::ValType::I64 => ir::types::I64,
+        wasmparser::ValType::F32 => ir::types::F32,
+        wasmparser::ValType::F64 => ir::types::F64,
+        wasmparser::ValType::V128 => ir::types::I8X16,
+    }
+}

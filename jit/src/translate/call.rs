@@ -1,0 +1,201 @@
+//! Calls: direct, through a binding that can change, through a table, into the runtime.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::types::{I32, I64};
+use cranelift_codegen::ir::{
+    ExtFuncData, ExternalName, FuncRef, Inst, InstBuilder, MemFlagsData, SigRef, UserExternalName,
+    Value,
+};
+use wasmparser::Operator;
+
+use super::region::Region;
+use super::{Translator, trap_code};
+use crate::signature;
+use crate::vm::code::TrapCode;
+use crate::vm::context::{Builtin, FuncId, VmContext, VmDescriptor, VmFuncRef};
+use crate::vm::instance::TableId;
+use crate::vm::types::{FuncIndex, TypeIndex};
+
+/// What is called.
+#[derive(Clone, Copy)]
+enum Target {
+    /// A function whose binding is final.
+    Direct(FuncRef),
+    /// The code at an address.
+    Address(SigRef, Value),
+}
+
+impl Translator<'_> {
+    pub(super) fn call(&mut self, op: &Operator<'_>) -> bool {
+        match op {
+            Operator::Call { function_index } => {
+                let (target, ty) = self.callee(FuncIndex(*function_index));
+                self.call_target(target, ty);
+            }
+            Operator::CallIndirect { type_index, table_index } => {
+                let ty = TypeIndex(*type_index);
+                let target = self.callee_in_table(*table_index, ty);
+                self.call_target(target, ty);
+            }
+            Operator::ReturnCall { function_index } => {
+                let (target, ty) = self.callee(FuncIndex(*function_index));
+                self.tail_call_target(target, ty);
+            }
+            Operator::ReturnCallIndirect { type_index, table_index } => {
+                let ty = TypeIndex(*type_index);
+                let target = self.callee_in_table(*table_index, ty);
+                self.tail_call_target(target, ty);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn call_target(&mut self, target: Target, ty: TypeIndex) {
+        let params_len = self.module.types[ty.index()].params.len();
+        let args = self.pop_n(params_len);
+        let call = self.emit_call(target, &args);
+        self.stack.extend_from_slice(self.builder.inst_results(call));
+    }
+
+    fn tail_call_target(&mut self, target: Target, ty: TypeIndex) {
+        let params_len = self.module.types[ty.index()].params.len();
+        let args = self.pop_n(params_len);
+        match target {
+            Target::Direct(func) => self.ins().return_call(func, &args),
+            Target::Address(signature, code) => {
+                self.ins().return_call_indirect(signature, code, &args)
+            }
+        };
+        self.lose_control();
+    }
+
+    /// Every call but tail calls, which leave no frame for an exception to unwind, is emitted here.
+    fn emit_call(&mut self, target: Target, args: &[Value]) -> Inst {
+        match target {
+            Target::Direct(func) => self.ins().call(func, args),
+            Target::Address(signature, code) => self.ins().call_indirect(signature, code, args),
+        }
+    }
+
+    /// Calls a function of the runtime. Operands come without the context.
+    pub(super) fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
+        let signature = self.builtins[builtin as usize]
+            .unwrap_or_else(|| self.builder.import_signature(signature::builtin(builtin)));
+        self.builtins[builtin as usize] = Some(signature);
+
+        let context = self.context();
+        let flags = self.constant(Region::Context);
+        let code = self.ins().load(I64, flags, context, builtin.offset());
+        let mut all = Vec::with_capacity(args.len() + 1);
+        all.push(context);
+        all.extend_from_slice(args);
+        let call = self.emit_call(Target::Address(signature, code), &all);
+        self.builder.inst_results(call).first().copied()
+    }
+
+    /// A function of this module's index space.
+    fn callee(&mut self, index: FuncIndex) -> (Target, TypeIndex) {
+        let ty = self.module.functions[index.index()];
+        let callee = self.instance.functions[index.index()];
+        if !callee.is_preemptible {
+            return (Target::Direct(self.func_ref(callee.func, ty)), ty);
+        }
+        let context = self.context();
+        let flags = self.trusted(Region::Functions);
+        let offset = callee.func.offset() + VmFuncRef::CODE;
+        let code = self.ins().load(I64, flags, context, offset);
+        (Target::Address(self.signature(ty), code), ty)
+    }
+
+    fn func_ref(&mut self, func: FuncId, ty: TypeIndex) -> FuncRef {
+        if let Some(known) = self.callees.get(&func) {
+            return *known;
+        }
+        let signature = self.signature(ty);
+        let name = UserExternalName::new(0, func.0);
+        let name = self.builder.func.declare_imported_user_function(name);
+        let func_ref = self.builder.import_function(ExtFuncData {
+            name: ExternalName::user(name),
+            signature,
+            // All code of a process lies within reach of a 32-bit displacement.
+            colocated: true,
+            patchable: false,
+        });
+        self.callees.insert(func, func_ref);
+        func_ref
+    }
+
+    fn signature(&mut self, ty: TypeIndex) -> SigRef {
+        if let Some(known) = self.signatures.get(&ty) {
+            return *known;
+        }
+        let signature = signature::wasm(&self.module.types[ty.index()]);
+        let signature = self.builder.import_signature(signature);
+        self.signatures.insert(ty, signature);
+        signature
+    }
+
+    /// The function in the table element that the topmost operand selects, its type checked.
+    fn callee_in_table(&mut self, table: u32, ty: TypeIndex) -> Target {
+        let index = self.pop();
+        let element = self.element_to_call(table, index);
+        // The load faults where the table ends.
+        let region = Region::Table.declare(self.builder.func);
+        let checked = MemFlagsData::new()
+            .with_aligned()
+            .with_trap_code(Some(trap_code(TrapCode::UndefinedElement)))
+            .with_alias_region(Some(region));
+        let found = self.ins().load(I32, checked, element, VmFuncRef::TYPE_ID);
+        let expected = self.instance.types[ty.index()];
+        let expected = self.imm32(expected.0);
+        let is_other = self.ins().icmp(IntCC::NotEqual, found, expected);
+        self.fail_if(is_other, |translator| {
+            translator.call_builtin(Builtin::IndirectCallFailed, &[element, expected]);
+            // The runtime does not come back from there.
+            translator.ins().trap(trap_code(TrapCode::IndirectCallTypeMismatch));
+        });
+
+        let flags = self.trusted(Region::Table);
+        let code = self.ins().load(I64, flags, element, VmFuncRef::CODE);
+        Target::Address(self.signature(ty), code)
+    }
+
+    /// The address of an element. The process table is reserved for every 32-bit index, so that
+    /// no check is needed here; others are checked.
+    fn element_to_call(&mut self, table: u32, index: Value) -> Value {
+        let place = self.instance.tables[table as usize];
+        let is_64 = self.module.tables[table as usize].is_64;
+        let index = self.widen(index);
+        let context = self.context();
+        let is_process = place.id == TableId::PROCESS;
+        if !is_process || is_64 {
+            let len = self.table_len(table);
+            let is_outside = self.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, len);
+            self.ins().trapnz(is_outside, trap_code(TrapCode::UndefinedElement));
+        }
+        let base = if is_process {
+            let flags = self.constant(Region::Context);
+            self.ins().load(I64, flags, context, VmContext::TABLE_BASE)
+        } else {
+            let flags = self.trusted(Region::Descriptor);
+            self.ins().load(I64, flags, context, place.descriptor.offset() + VmDescriptor::BASE)
+        };
+        let size_log2 = i64::from(size_of::<VmFuncRef>().trailing_zeros());
+        let distance = self.ins().ishl_imm_u(index, size_log2);
+        self.ins().iadd(base, distance)
+    }
+
+    /// Goes to a block off the main path if `condition` is not zero; `fail` ends that block.
+    fn fail_if(&mut self, condition: Value, fail: impl FnOnce(&mut Self)) {
+        let failed = self.builder.create_block();
+        let next = self.builder.create_block();
+        self.ins().brif(condition, failed, &[], next, &[]);
+        self.builder.seal_block(failed);
+        self.builder.seal_block(next);
+        self.builder.set_cold_block(failed);
+        self.builder.switch_to_block(failed);
+        fail(self);
+        self.builder.switch_to_block(next);
+    }
+}

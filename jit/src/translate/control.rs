@@ -1,0 +1,276 @@
+//! Blocks and branches.
+
+use cranelift_codegen::ir::{
+    self, Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Type, Value,
+};
+use wasmparser::{BlockType, BrTable, Operator};
+
+use super::{Translator, block_value_type, trap_code};
+use crate::signature::value_type;
+use crate::vm::code;
+use crate::vm::types::{FuncType, ValType};
+
+/// A block that the current operator is inside of.
+pub struct Frame {
+    kind: FrameKind,
+    /// Where control goes at the block's `end`; its parameters are the block's results.
+    exit: Block,
+    /// Whether something jumps to `exit`.
+    is_exit_used: bool,
+    params_len: usize,
+    results_len: usize,
+    /// Height of the operand stack below the block's parameters.
+    height: usize,
+}
+
+enum FrameKind {
+    Block,
+    Loop {
+        /// Where a branch to the loop goes.
+        header: Block,
+    },
+    /// An `if` whose `else` was not seen yet.
+    If {
+        /// Where the condition goes if it is zero.
+        otherwise: Block,
+        /// The parameters, once more for the `else`.
+        params: Vec<Value>,
+    },
+}
+
+impl Translator<'_> {
+    pub(super) fn push_function_frame(&mut self, ty: &FuncType) {
+        let results = ty.results.iter().map(|ty| value_type(*ty)).collect::<Vec<_>>();
+        let exit = self.block_with_params(&results);
+        self.frames.push(Frame {
+            kind: FrameKind::Block,
+            exit,
+            is_exit_used: false,
+            params_len: 0,
+            results_len: results.len(),
+            height: 0,
+        });
+    }
+
+    pub(super) fn control(&mut self, op: &Operator<'_>) -> bool {
+        match op {
+            Operator::Nop => {}
+            Operator::Unreachable => {
+                self.ins().trap(trap_code(code::TrapCode::Unreachable));
+                self.lose_control();
+            }
+            Operator::Block { blockty } => self.push_frame(*blockty, FrameKind::Block),
+            Operator::Loop { blockty } => self.begin_loop(*blockty),
+            Operator::If { blockty } => self.begin_if(*blockty),
+            Operator::Else => self.begin_else(),
+            Operator::End => self.end(),
+            Operator::Br { relative_depth } => self.branch(*relative_depth),
+            Operator::BrIf { relative_depth } => self.branch_if(*relative_depth),
+            Operator::BrTable { targets } => self.branch_table(targets),
+            Operator::Return => self.return_from_function(),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Where control is lost, only the nesting of blocks matters.
+    pub(super) fn unreachable_operator(&mut self, op: &Operator<'_>) {
+        match op {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+                self.dead_depth += 1;
+            }
+            Operator::Else if self.dead_depth == 0 => self.begin_else(),
+            Operator::End if self.dead_depth == 0 => self.end(),
+            Operator::End => self.dead_depth -= 1,
+            _ => {}
+        }
+    }
+
+    /// Notes that nothing follows the terminator just emitted.
+    pub(super) fn lose_control(&mut self) {
+        self.is_reachable = false;
+        self.dead_depth = 0;
+    }
+
+    fn push_frame(&mut self, ty: BlockType, kind: FrameKind) {
+        let (params, results) = self.block_types(ty);
+        let exit = self.block_with_params(&results);
+        self.frames.push(Frame {
+            kind,
+            exit,
+            is_exit_used: false,
+            params_len: params.len(),
+            results_len: results.len(),
+            height: self.stack.len() - params.len(),
+        });
+    }
+
+    fn begin_loop(&mut self, ty: BlockType) {
+        let (params, _) = self.block_types(ty);
+        let header = self.block_with_params(&params);
+        self.jump_to(header, params.len());
+        self.push_frame(ty, FrameKind::Loop { header });
+        self.builder.switch_to_block(header);
+        let height = self.stack.len() - params.len();
+        self.stack.truncate(height);
+        self.stack.extend_from_slice(self.builder.block_params(header));
+    }
+
+    fn begin_if(&mut self, ty: BlockType) {
+        let condition = self.pop();
+        let then = self.builder.create_block();
+        let otherwise = self.builder.create_block();
+        self.ins().brif(condition, then, &[], otherwise, &[]);
+        self.builder.seal_block(then);
+        self.builder.seal_block(otherwise);
+
+        let (params, _) = self.block_types(ty);
+        let params = self.peek_n(params.len()).to_vec();
+        self.push_frame(ty, FrameKind::If { otherwise, params });
+        self.builder.switch_to_block(then);
+    }
+
+    fn begin_else(&mut self) {
+        let frame = self.frames.last_mut().expect("validated: `else` is in an `if`");
+        let kind = std::mem::replace(&mut frame.kind, FrameKind::Block);
+        let FrameKind::If { otherwise, params } = kind else {
+            unreachable!("validated: `else` is in an `if`");
+        };
+        let height = frame.height;
+        if self.is_reachable {
+            self.jump_to_exit();
+        }
+        self.stack.truncate(height);
+        self.stack.extend(params);
+        self.builder.switch_to_block(otherwise);
+        self.is_reachable = true;
+    }
+
+    fn end(&mut self) {
+        if matches!(self.frame(0).kind, FrameKind::If { .. }) {
+            // A missing `else` passes the parameters on: they have the types of the results.
+            self.begin_else();
+        }
+        if self.frame(0).is_exit_used && self.is_reachable {
+            self.jump_to_exit();
+        }
+        let frame = self.frames.pop().expect("validated: `end` closes a block");
+        if let FrameKind::Loop { header } = frame.kind {
+            self.builder.seal_block(header);
+        }
+        // With no branch to it the block's end is just where control is, and the results are
+        // on the stack already.
+        if frame.is_exit_used {
+            self.builder.seal_block(frame.exit);
+            self.builder.switch_to_block(frame.exit);
+            self.stack.truncate(frame.height);
+            self.stack.extend_from_slice(self.builder.block_params(frame.exit));
+            self.is_reachable = true;
+        }
+        if !self.is_reachable {
+            self.stack.truncate(frame.height);
+        } else if self.frames.is_empty() {
+            self.emit_return(frame.results_len);
+        }
+    }
+
+    fn branch(&mut self, depth: u32) {
+        if depth as usize + 1 == self.frames.len() {
+            return self.return_from_function();
+        }
+        let (target, count) = self.target(depth);
+        self.jump_to(target, count);
+        self.lose_control();
+    }
+
+    fn branch_if(&mut self, depth: u32) {
+        let condition = self.pop();
+        let (target, count) = self.target(depth);
+        let next = self.builder.create_block();
+        let args = self.block_args(count);
+        self.ins().brif(condition, target, &args, next, &[]);
+        self.builder.seal_block(next);
+        self.builder.switch_to_block(next);
+    }
+
+    fn branch_table(&mut self, targets: &BrTable<'_>) {
+        let index = self.pop();
+        let default = self.block_call(targets.default());
+        let targets = targets.targets();
+        let calls = targets
+            .map(|depth| self.block_call(depth.expect("validated: the table is well-formed")))
+            .collect::<Vec<_>>();
+        let table = self.builder.create_jump_table(JumpTableData::new(default, &calls));
+        self.ins().br_table(index, table);
+        self.lose_control();
+    }
+
+    fn block_call(&mut self, depth: u32) -> BlockCall {
+        let (target, count) = self.target(depth);
+        let args = self.block_args(count);
+        BlockCall::new(target, args, &mut self.builder.func.dfg.value_lists)
+    }
+
+    fn return_from_function(&mut self) {
+        let results_len = self.frames[0].results_len;
+        self.emit_return(results_len);
+    }
+
+    fn emit_return(&mut self, results_len: usize) {
+        let results = self.pop_n(results_len);
+        self.ins().return_(&results);
+        self.lose_control();
+    }
+
+    /// The frame that a branch of this depth names.
+    fn frame(&mut self, depth: u32) -> &mut Frame {
+        let position = self.frames.len() - 1 - depth as usize;
+        &mut self.frames[position]
+    }
+
+    /// Where a branch goes and how many operands it takes along.
+    fn target(&mut self, depth: u32) -> (Block, usize) {
+        let frame = self.frame(depth);
+        if let FrameKind::Loop { header } = frame.kind {
+            return (header, frame.params_len);
+        }
+        frame.is_exit_used = true;
+        (frame.exit, frame.results_len)
+    }
+
+    fn jump_to_exit(&mut self) {
+        let frame = self.frame(0);
+        frame.is_exit_used = true;
+        let (exit, count) = (frame.exit, frame.results_len);
+        self.jump_to(exit, count);
+    }
+
+    fn jump_to(&mut self, block: Block, count: usize) {
+        let args = self.block_args(count);
+        self.ins().jump(block, &args);
+    }
+
+    fn block_args(&self, count: usize) -> Vec<BlockArg> {
+        self.peek_n(count).iter().map(|value| BlockArg::Value(*value)).collect()
+    }
+
+    fn block_with_params(&mut self, params: &[Type]) -> Block {
+        let block = self.builder.create_block();
+        for ty in params {
+            self.builder.append_block_param(block, *ty);
+        }
+        block
+    }
+
+    fn block_types(&self, ty: BlockType) -> (Vec<ir::Type>, Vec<ir::Type>) {
+        let types = |types: &[ValType]| types.iter().map(|ty| value_type(*ty)).collect();
+        match ty {
+            BlockType::Empty => (Vec::new(), Vec::new()),
+            BlockType::Type(ty) => (Vec::new(), vec![block_value_type(ty)]),
+            BlockType::FuncType(index) => {
+                let ty = &self.module.types[index as usize];
+                (types(&ty.params), types(&ty.results))
+            }
+        }
+    }
+}
