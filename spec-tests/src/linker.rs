@@ -1,0 +1,214 @@
+//! Instances by the names that scripts give them, and the imports that are met from them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use dynvm_jit::Compiler;
+use dynvm_vm::context::FuncId;
+use dynvm_vm::instance::{Extern, InstanceId};
+use dynvm_vm::module::{Entity, EntityType, Import, Module};
+use dynvm_vm::types::FuncType;
+use dynvm_vm::value::Value;
+use dynvm_vm::{Config, Error, Placement, Process, Stop};
+
+/// What scripts may import without defining it.
+const SPECTEST: &str = r#"(module
+  (global (export "global_i32") i32 (i32.const 666))
+  (global (export "global_i64") i64 (i64.const 666))
+  (global (export "global_f32") f32 (f32.const 666.6))
+  (global (export "global_f64") f64 (f64.const 666.6))
+  (table (export "table") 10 20 funcref)
+  (table (export "table64") i64 10 20 funcref)
+  (memory (export "memory") 1 2)
+  (func (export "print"))
+  (func (export "print_i32") (param i32))
+  (func (export "print_i64") (param i64))
+  (func (export "print_f32") (param f32))
+  (func (export "print_f64") (param f64))
+  (func (export "print_i32_f32") (param i32 f32))
+  (func (export "print_f64_f64") (param f64 f64)))"#;
+
+/// Why a module did not become an instance.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It is not a module.
+    Malformed(String),
+    /// Its imports cannot be met.
+    Unlinkable(String),
+    /// A segment or its start function trapped.
+    Stopped(Stop),
+}
+
+/// A process and the names of its instances.
+pub(crate) struct Linker {
+    compiler: Arc<Compiler>,
+    process: Process,
+    /// By the name in `register`.
+    registered: HashMap<String, InstanceId>,
+    /// By the `$id` of the module.
+    named: HashMap<String, InstanceId>,
+    /// The last module of the script.
+    current: Option<InstanceId>,
+    definitions: HashMap<Option<String>, Arc<Module>>,
+}
+
+impl Linker {
+    /// An empty process with the `spectest` module.
+    pub(crate) fn new() -> Result<Self, String> {
+        let settings = dynvm_jit::Settings::default();
+        let compiler = Arc::new(Compiler::new(&settings).map_err(|error| error.to_string())?);
+        // Small limits: some scripts grow until they cannot.
+        let config = Config { stack_size_bytes: 1 << 20, ..Config::default() };
+        let process = Process::new(&config, Arc::<Compiler>::clone(&compiler))
+            .map_err(|error| error.to_string())?;
+        let mut linker = Linker {
+            compiler,
+            process,
+            registered: HashMap::new(),
+            named: HashMap::new(),
+            current: None,
+            definitions: HashMap::new(),
+        };
+        let buffer = wast::parser::ParseBuffer::new(SPECTEST).map_err(|error| error.to_string())?;
+        let mut text =
+            wast::parser::parse::<wast::Wat<'_>>(&buffer).map_err(|error| error.to_string())?;
+        let binary = text.encode().map_err(|error| error.to_string())?;
+        linker.instantiate(None, &binary).map_err(|failure| format!("spectest: {failure:?}"))?;
+        linker.register("spectest", None)?;
+        Ok(linker)
+    }
+
+    /// Decodes `binary` for later `(module instance …)`.
+    pub(crate) fn define(&mut self, id: Option<&str>, binary: &[u8]) -> Result<(), Failure> {
+        let module = decode(binary)?;
+        self.definitions.insert(id.map(str::to_owned), Arc::clone(&module));
+        self.definitions.insert(None, module);
+        Ok(())
+    }
+
+    /// An instance of a module defined before.
+    pub(crate) fn instantiate_defined(
+        &mut self,
+        instance: Option<&str>,
+        module: Option<&str>,
+    ) -> Result<(), Failure> {
+        let module = self.definitions.get(&module.map(str::to_owned)).cloned();
+        let module = module.ok_or_else(|| Failure::Unlinkable("unknown module".to_owned()))?;
+        self.instantiate_module(instance, module)
+    }
+
+    /// Decodes and instantiates `binary`; it becomes the current instance, called `id` if given.
+    pub(crate) fn instantiate(&mut self, id: Option<&str>, binary: &[u8]) -> Result<(), Failure> {
+        let module = decode(binary)?;
+        self.instantiate_module(id, module)
+    }
+
+    fn instantiate_module(&mut self, id: Option<&str>, module: Arc<Module>) -> Result<(), Failure> {
+        let unlinkable = |error: Error| Failure::Unlinkable(error.to_string());
+        let imports = module
+            .imports
+            .iter()
+            .map(|import| self.resolve(&module, import))
+            .collect::<Result<Vec<_>, _>>()?;
+        let name = id.unwrap_or("module");
+        let instance =
+            self.process.declare(name, module, Placement::Private).map_err(unlinkable)?;
+        self.process.bind(instance, &imports).map_err(unlinkable)?;
+        let code = self.compiler.compile(self.process.instance(instance));
+        let code = code.map_err(|error| Failure::Malformed(error.to_string()))?;
+        self.process.publish(instance, code);
+        self.process.link().map_err(unlinkable)?;
+        self.process.initialize(instance).map_err(Failure::Stopped)?;
+        self.process.start(instance).map_err(Failure::Stopped)?;
+        if let Some(id) = id {
+            self.named.insert(id.to_owned(), instance);
+        }
+        self.current = Some(instance);
+        Ok(())
+    }
+
+    /// Makes an instance's exports importable as `name`.
+    pub(crate) fn register(&mut self, name: &str, id: Option<&str>) -> Result<(), String> {
+        let instance = self.find(id)?;
+        self.registered.insert(name.to_owned(), instance);
+        Ok(())
+    }
+
+    /// Calls an export.
+    pub(crate) fn invoke(
+        &mut self,
+        id: Option<&str>,
+        name: &str,
+        args: &[Value],
+    ) -> Result<Result<Vec<Value>, Stop>, String> {
+        let instance = self.find(id)?;
+        let instance = Arc::clone(self.process.instance(instance));
+        let Some(Entity::Func(func)) = instance.module.export(name) else {
+            return Err(format!("no function `{name}` is exported"));
+        };
+        let given: Vec<_> = args.iter().map(|arg| arg.ty()).collect();
+        let ty: &FuncType = instance.module.func_type(func);
+        if given.len() != ty.params.len() {
+            return Err(format!("`{name}` takes {ty}"));
+        }
+        // A literal null has no exact type of its own: it takes the parameter's.
+        let args: Vec<_> =
+            args.iter().zip(&ty.params).map(|(arg, ty)| Value::from_raw(*ty, arg.raw())).collect();
+        let func: FuncId = instance.functions[func.index()].func;
+        Ok(self.process.call(func, &args))
+    }
+
+    /// Reads an exported global.
+    pub(crate) fn get(&self, id: Option<&str>, name: &str) -> Result<Value, String> {
+        let instance = self.process.instance(self.find(id)?);
+        let Some(Entity::Global(global)) = instance.module.export(name) else {
+            return Err(format!("no global `{name}` is exported"));
+        };
+        let ty = instance.module.globals[global.index()].value;
+        let raw = self.process.read_global(instance.globals[global.index()]);
+        Ok(Value::from_raw(ty, raw))
+    }
+
+    fn find(&self, id: Option<&str>) -> Result<InstanceId, String> {
+        let found = match id {
+            Some(id) => self.named.get(id).copied(),
+            None => self.current,
+        };
+        found.ok_or_else(|| format!("no instance `{}`", id.unwrap_or("current")))
+    }
+
+    fn resolve(&self, module: &Module, import: &Import) -> Result<Extern, Failure> {
+        let unknown = || Failure::Unlinkable(format!("unknown import `{import}`"));
+        let instance = self.registered.get(&import.module).ok_or_else(unknown)?;
+        let instance = self.process.instance(*instance);
+        let entity = instance.module.export(&import.field).ok_or_else(unknown)?;
+        let found = match entity {
+            Entity::Func(index) => Extern::Func(instance.functions[index.index()]),
+            Entity::Table(index) => Extern::Table(instance.tables[index.index()].id),
+            Entity::Memory(index) => Extern::Memory(instance.memories[index.index()].id),
+            Entity::Global(index) => Extern::Global(instance.globals[index.index()]),
+            Entity::Tag(index) => Extern::Tag(instance.tags[index.index()]),
+        };
+        if let (EntityType::Global(expected), Entity::Global(index)) = (import.ty, entity) {
+            let found = instance.module.globals[index.index()];
+            if found != expected {
+                let import = import.to_string();
+                let error = Error::ImportGlobalType { import, expected, found };
+                return Err(Failure::Unlinkable(error.to_string()));
+            }
+        }
+        if let (EntityType::Tag(expected), Entity::Tag(index)) = (import.ty, entity) {
+            let found = instance.module.tags[index.index()];
+            if module.types[expected.index()] != instance.module.types[found.index()] {
+                return Err(Failure::Unlinkable(format!("incompatible import type `{import}`")));
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn decode(binary: &[u8]) -> Result<Arc<Module>, Failure> {
+    let module =
+        dynvm_jit::decode(binary).map_err(|error| Failure::Malformed(error.to_string()))?;
+    Ok(Arc::new(module))
+}
