@@ -1,5 +1,7 @@
 //! Functions over all operators are compiled, checked by Cranelift's verifier, and not run.
 
+mod simd;
+
 use std::sync::Arc;
 
 use super::*;
