@@ -1,0 +1,184 @@
+//! Binding: references become what the runtime gives an instance for each import.
+
+use std::collections::HashSet;
+
+use dynvm_vm::context::FuncId;
+use dynvm_vm::instance::{Callee, Extern, GlobalPlace, MemoryId, TableId};
+use dynvm_vm::module::{EntityType, Import, Module};
+use dynvm_vm::types::{GlobalType, ValType};
+use dynvm_vm::value::RawValue;
+use dynvm_vm::{Error, Process};
+
+use crate::dso::{Dso, DsoId};
+use crate::error::LoadError;
+use crate::got::{FunctionSlots, elements_of};
+use crate::layout::Space;
+use crate::link_map::LinkMap;
+use crate::resolve::{Reference, References};
+
+/// Gives every function whose address the batch takes its canonical slot. Returns those that got
+/// a fresh one: their table elements are to be filled once they have code.
+pub(crate) fn assign_slots(
+    map: &LinkMap,
+    slots: &mut FunctionSlots,
+    space: &mut Space,
+    process: &mut Process,
+    references: &References,
+) -> Result<Vec<FuncId>, LoadError> {
+    // Own elements first: a dso's code uses the slots of its own functions without asking.
+    for (id, _) in references {
+        let dso = map.dso(*id);
+        for (func, slot) in elements_of(dso) {
+            if let Some(defined) = dso.module.defined_func(func) {
+                slots.note(process.defined_func(dso.instance(), defined), slot);
+            }
+        }
+    }
+    for (id, imports) in references {
+        let dso = map.dso(*id);
+        let functions: Vec<FuncId> = imports.iter().filter_map(function).collect();
+        for (func, slot) in elements_of(dso) {
+            if let Some(imported) = functions.get(func.index()) {
+                slots.note(*imported, slot);
+            }
+        }
+    }
+    let mut fresh = Vec::new();
+    let mut seen = HashSet::new();
+    for (_, imports) in references {
+        for reference in imports {
+            if let Reference::FunctionPointer(func) = reference {
+                if slots.get(*func).is_none() && seen.insert(*func) {
+                    fresh.push(*func);
+                }
+            }
+        }
+    }
+    let whom = references.first().map_or("", |(id, _)| &map.dso(*id).name);
+    let range = space.take_slots(process, fresh.len() as u64, 1, whom)?;
+    for (func, slot) in fresh.iter().zip(range) {
+        slots.add_fresh(*func, slot as u32);
+    }
+    Ok(fresh)
+}
+
+fn function(reference: &Reference) -> Option<FuncId> {
+    match reference {
+        Reference::Func(func) => Some(*func),
+        _ => None,
+    }
+}
+
+/// Binds the instances of the batch. One that uses a global, table, memory or tag of another waits
+/// until that one is bound.
+pub(crate) fn bind(
+    map: &LinkMap,
+    slots: &FunctionSlots,
+    process: &mut Process,
+    references: &References,
+) -> Result<(), LoadError> {
+    let mut waiting: Vec<&(DsoId, Vec<Reference>)> = references.iter().collect();
+    while !waiting.is_empty() {
+        let unbound: HashSet<DsoId> = waiting.iter().map(|(id, _)| *id).collect();
+        let (ready, blocked): (Vec<_>, Vec<_>) =
+            waiting.iter().copied().partition(|(_, imports)| {
+                !imports.iter().filter_map(definer).any(|id| unbound.contains(&id))
+            });
+        if ready.is_empty() {
+            let dsos = blocked.iter().map(|(id, _)| map.dso(*id).name.to_string()).collect();
+            return Err(LoadError::ImportCycle { dsos });
+        }
+        for (id, imports) in ready {
+            bind_one(map, slots, process, map.dso(*id), imports)
+                .map_err(|source| LoadError::Vm { dso: map.dso(*id).name.to_string(), source })?;
+        }
+        waiting = blocked;
+    }
+    Ok(())
+}
+
+/// The dso that must be bound before what is bound to this reference.
+fn definer(reference: &Reference) -> Option<DsoId> {
+    match reference {
+        Reference::Global(id, _)
+        | Reference::Memory(id, _)
+        | Reference::Table(id, _)
+        | Reference::Tag(id, _) => Some(*id),
+        _ => None,
+    }
+}
+
+fn bind_one(
+    map: &LinkMap,
+    slots: &FunctionSlots,
+    process: &mut Process,
+    dso: &Dso,
+    imports: &[Reference],
+) -> Result<(), Error> {
+    let mut externs = Vec::with_capacity(imports.len());
+    let mut globals = 0;
+    for (import, reference) in dso.module.imports.iter().zip(imports) {
+        let assigned = match import.ty {
+            EntityType::Global(ty) => {
+                globals += 1;
+                is_assigned(&dso.module, globals - 1, ty)
+            }
+            _ => false,
+        };
+        externs.push(external(map, slots, process, import, *reference, assigned)?);
+    }
+    process.bind(dso.instance(), &externs)
+}
+
+/// Whether the module may change an imported global: then its value cannot be folded into code.
+fn is_assigned(module: &Module, global: usize, ty: GlobalType) -> bool {
+    let assigned = module.globals_assigned.get(global).copied().unwrap_or(true);
+    let is_exported = module.exports.iter().any(|export| {
+        matches!(export.entity, dynvm_vm::module::Entity::Global(index) if index.index() == global)
+    });
+    ty.is_mutable && (assigned || is_exported)
+}
+
+fn external(
+    map: &LinkMap,
+    slots: &FunctionSlots,
+    process: &mut Process,
+    import: &Import,
+    reference: Reference,
+    is_assigned: bool,
+) -> Result<Extern, Error> {
+    let instance = |id: DsoId, process: &Process| process.instance(map.dso(id).instance()).clone();
+    let number = match reference {
+        Reference::Func(func) => {
+            return Ok(Extern::Func(Callee { func, is_preemptible: false }));
+        }
+        Reference::StackPointer => return Ok(Extern::Global(GlobalPlace::StackPointer)),
+        Reference::ProcessMemory => return Ok(Extern::Memory(MemoryId::PROCESS)),
+        Reference::ProcessTable => return Ok(Extern::Table(TableId::PROCESS)),
+        Reference::Global(id, global) => {
+            return Ok(Extern::Global(instance(id, process).globals[global.index()]));
+        }
+        Reference::Memory(id, memory) => {
+            return Ok(Extern::Memory(instance(id, process).memories[memory.index()].id));
+        }
+        Reference::Table(id, table) => {
+            return Ok(Extern::Table(instance(id, process).tables[table.index()].id));
+        }
+        Reference::Tag(id, tag) => {
+            return Ok(Extern::Tag(instance(id, process).tags[tag.index()]));
+        }
+        Reference::OwnTag(tag) => return Ok(Extern::Tag(tag)),
+        Reference::Address(address) => address,
+        Reference::FunctionPointer(func) => {
+            slots.get(func).expect("every function whose address is taken got a slot").into()
+        }
+    };
+    let is_32 = matches!(import.ty, EntityType::Global(GlobalType { value: ValType::I32, .. }));
+    let value = if is_32 { RawValue::from(number as u32) } else { RawValue::from(number) };
+    tracing::trace!(target: "dynvm::reloc", "{import} = {number:#x}");
+    Ok(Extern::Global(if is_assigned {
+        GlobalPlace::Slot(process.add_global(value)?)
+    } else {
+        GlobalPlace::Constant(value)
+    }))
+}

@@ -1,0 +1,181 @@
+//! Reading a module and, breadth first, every dso that it needs and that is not loaded yet.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::dso::{Dso, DsoId, DsoState, LoadBias};
+use crate::dylink::Dylink;
+use crate::error::LoadError;
+use crate::link_map::LinkMap;
+use crate::search::{Found, Search, host_path};
+use crate::symbol::SymbolTable;
+
+/// The dsos that one load brings: those from `mark` on. Nobody joins it once it is read.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// The first of them, if there are any: ids below were there before.
+    pub(crate) mark: DsoId,
+    /// What was asked for.
+    pub(crate) root: DsoId,
+    /// Needed libraries that are nowhere.
+    pub(crate) missing: Vec<Missing>,
+}
+
+/// A needed library that was not found.
+#[derive(Clone, Debug)]
+pub(crate) struct Missing {
+    pub(crate) needed: String,
+    pub(crate) needed_by: Arc<str>,
+    pub(crate) searched: Vec<PathBuf>,
+}
+
+impl Batch {
+    /// An error if something is missing.
+    pub(crate) fn check_complete(&self) -> Result<(), LoadError> {
+        match self.missing.first().cloned() {
+            None => Ok(()),
+            Some(Missing { needed, needed_by, searched }) => Err(LoadError::NeededNotFound {
+                needed,
+                needed_by: needed_by.to_string(),
+                searched,
+            }),
+        }
+    }
+}
+
+/// Reads the main program, the preloads and all that they need.
+pub(crate) fn read_start(
+    map: &mut LinkMap,
+    search: &mut Search,
+    program: &Path,
+    preloads: &[PathBuf],
+) -> Result<Batch, LoadError> {
+    let mark = map.next_id();
+    let found = host_path(program)
+        .map_err(|source| LoadError::Read { path: program.to_owned(), source })?;
+    search.main_dir = Some(crate::search::directory_of(program));
+    let root = load(map, found, None, true)?;
+    for preload in preloads {
+        let found = find_preload(search, preload)?;
+        let id = match map.by_identity(found.identity) {
+            Some(id) => id,
+            None => load(map, found, Some(root), false)?,
+        };
+        add_needed(map, root, id);
+    }
+    let missing = read_needed(map, search, mark)?;
+    Ok(Batch { mark, root, missing })
+}
+
+/// Reads what a `dlopen` found and all that it needs.
+pub(crate) fn read_opened(
+    map: &mut LinkMap,
+    search: &Search,
+    found: Found,
+) -> Result<Batch, LoadError> {
+    let mark = map.next_id();
+    if let Some(root) = map.by_identity(found.identity) {
+        return Ok(Batch { mark, root, missing: Vec::new() });
+    }
+    let root = load(map, found, None, false)?;
+    let missing = read_needed(map, search, mark)?;
+    Ok(Batch { mark, root, missing })
+}
+
+/// A preload is a path if it looks like one, else it is searched like a needed library, else it
+/// is a file of the working directory.
+fn find_preload(search: &Search, preload: &Path) -> Result<Found, LoadError> {
+    let name = preload.to_str().filter(|name| !name.contains('/'));
+    let found = name.and_then(|name| search.library(name, None).ok());
+    let found = found.map_or_else(|| host_path(preload), Ok);
+    found.map_err(|source| LoadError::Read { path: preload.to_owned(), source })
+}
+
+/// Breadth first: each dso from `mark` on finds what it needs, which may add dsos at the end.
+fn read_needed(map: &mut LinkMap, search: &Search, mark: DsoId) -> Result<Vec<Missing>, LoadError> {
+    let mut missing = Vec::new();
+    let mut next = mark;
+    while let Some(dso) = map.find(next) {
+        let asker = dso.id;
+        let names = dso.dylink.as_ref().map(|dylink| dylink.needed.clone()).unwrap_or_default();
+        for needed in names {
+            let dso = map.dso(asker);
+            match search.library(&needed, Some(dso)) {
+                Ok(found) => {
+                    let id = match map.by_identity(found.identity) {
+                        Some(id) => id,
+                        None => load(map, found, Some(asker), false)?,
+                    };
+                    add_needed(map, asker, id);
+                }
+                // A preload or an earlier `dlopen` by path can be what is needed.
+                Err(searched) => match map.by_name(&needed) {
+                    Some(id) => add_needed(map, asker, id),
+                    None => missing.push(Missing {
+                        needed,
+                        needed_by: Arc::clone(&dso.name),
+                        searched: searched.0,
+                    }),
+                },
+            }
+        }
+        next = DsoId(next.0 + 1);
+    }
+    Ok(missing)
+}
+
+fn add_needed(map: &mut LinkMap, asker: DsoId, id: DsoId) {
+    let dso = map.dso_mut(asker);
+    if !dso.needed.contains(&id) {
+        dso.needed.push(id);
+    }
+}
+
+/// Reads and decodes one file and appends it to the link map.
+fn load(
+    map: &mut LinkMap,
+    found: Found,
+    needed_by: Option<DsoId>,
+    is_main: bool,
+) -> Result<DsoId, LoadError> {
+    let (path, identity, origin) = (found.path.clone(), found.identity, found.origin.clone());
+    let bytes = found.read().map_err(|source| LoadError::Read { path: path.clone(), source })?;
+    let module = dynvm_jit::decode(bytes)
+        .map_err(|source| LoadError::Decode { path: path.clone(), source: Box::new(source) })?;
+    let dylink = Dylink::of_module(&module)
+        .map_err(|source| LoadError::Dylink { path: path.clone(), source })?;
+    let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name: Arc<str> = file_name.unwrap_or_else(|| path.display().to_string()).into();
+    let asker = needed_by.and_then(|id| map.find(id)).map_or("", |dso| &dso.name);
+    tracing::debug!(
+        target: "dynvm::files",
+        "{} loaded from {}{}",
+        name,
+        path.display(),
+        if asker.is_empty() { String::new() } else { format!(", needed by {asker}") }
+    );
+    let id = map.next_id();
+    map.push(Dso {
+        id,
+        name,
+        path,
+        identity,
+        origin,
+        symbols: SymbolTable::of_module(&module, dylink.as_ref()),
+        module: Arc::new(module),
+        dylink,
+        is_main,
+        needed: Vec::new(),
+        needed_by,
+        bias: LoadBias::default(),
+        memory: 0..0,
+        table: 0..0,
+        tls: 0..0,
+        instance: None,
+        state: DsoState::Loading,
+        opened: 0,
+        is_pinned: false,
+        local_scope: Arc::from([]),
+    });
+    Ok(id)
+}

@@ -1,0 +1,367 @@
+//! Why a load failed.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use dynvm_vm::Stop;
+use dynvm_vm::types::{FuncType, GlobalType};
+
+use crate::dylink::DylinkError;
+
+/// Why a load, or something else asked of the loader, failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// A file cannot be read.
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is not a valid module.
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A module's linking section is malformed.
+    Dylink {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: DylinkError,
+    },
+    /// A name in `WASM_DYLINK_NEEDED` was found in no search directory.
+    NeededNotFound {
+        /// The name.
+        needed: String,
+        /// The dso that needs it.
+        needed_by: String,
+        /// Where it was looked for.
+        searched: Vec<PathBuf>,
+    },
+    /// A library that was opened by name is nowhere.
+    NotFound {
+        /// The name.
+        name: String,
+        /// Where it was looked for.
+        searched: Vec<PathBuf>,
+    },
+    /// Symbols that no dso defines.
+    Undefined {
+        /// All of them.
+        symbols: Vec<UndefinedSymbol>,
+    },
+    /// A function is imported with another type than it is defined with.
+    FunctionType {
+        /// Its name.
+        symbol: String,
+        /// Type that the importing dso expects.
+        expected: FuncType,
+        /// The dso that imports it.
+        needed_by: String,
+        /// Type of the definition.
+        found: FuncType,
+        /// The dso that defines it, or `the host`.
+        defined_by: String,
+    },
+    /// A global is imported with another type than it is defined with.
+    GlobalType {
+        /// Its name.
+        symbol: String,
+        /// Type that the importing dso expects.
+        expected: GlobalType,
+        /// The dso that imports it.
+        needed_by: String,
+        /// Type of the definition.
+        found: GlobalType,
+        /// The dso that defines it.
+        defined_by: String,
+    },
+    /// A symbol is imported as one thing and defined as another.
+    SymbolKind {
+        /// Its name.
+        symbol: String,
+        /// What the importing dso expects.
+        expected: &'static str,
+        /// The dso that imports it.
+        needed_by: String,
+        /// What the definition is.
+        found: &'static str,
+        /// The dso that defines it.
+        defined_by: String,
+    },
+    /// Globals, tables or tags that import each other in a circle.
+    ImportCycle {
+        /// The dsos of the circle.
+        dsos: Vec<String>,
+    },
+    /// Both `__wasm_call_ctors` and `_initialize`.
+    BothInitializers {
+        /// The dso that exports both.
+        dso: String,
+    },
+    /// A table index past 32 bits.
+    TableTooLarge {
+        /// The dso that asks for it.
+        dso: String,
+        /// Elements it would take.
+        len: u64,
+    },
+    /// The runtime refused.
+    Vm {
+        /// The dso it was for.
+        dso: String,
+        /// What it said.
+        source: dynvm_vm::Error,
+    },
+    /// The compiler failed.
+    Compile {
+        /// The dso it was compiling.
+        dso: String,
+        /// What it said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// Guest code that runs as part of loading did not return.
+    Stopped {
+        /// Whose code.
+        dso: String,
+        /// What was being done.
+        during: &'static str,
+        /// How it ended.
+        stop: Stop,
+    },
+    /// A load was asked for by guest code that runs as part of another load, before that one's
+    /// constructors.
+    Busy,
+    /// No main program was opened.
+    NoMain,
+    /// `RTLD_NOLOAD` of what is not loaded.
+    NotLoaded {
+        /// The name.
+        name: String,
+    },
+    /// A handle that `dlopen` did not give, or that was closed.
+    InvalidHandle {
+        /// The handle.
+        handle: u64,
+    },
+    /// `dlsym` of what is not defined.
+    SymbolNotFound {
+        /// Its name.
+        symbol: String,
+        /// Where it was looked for.
+        scope: String,
+    },
+    /// `--invoke` of what is not an exported function.
+    NoSuchFunction {
+        /// Its name.
+        function: String,
+        /// The main program.
+        program: String,
+    },
+    /// `--invoke` with the wrong number of arguments.
+    ArgumentCount {
+        /// The function.
+        function: String,
+        /// Its type.
+        ty: FuncType,
+        /// How many there were.
+        found: usize,
+    },
+    /// `--invoke` with an argument that is no value of its type.
+    Argument {
+        /// The argument.
+        argument: String,
+        /// The type.
+        expected: String,
+    },
+}
+
+/// A symbol that no dso defines, and who needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UndefinedSymbol {
+    /// Its name.
+    pub name: String,
+    /// Which dsos need it, in load order.
+    pub needed_by: Vec<String>,
+}
+
+impl LoadError {
+    /// How guest code ended the load, if that is what happened.
+    #[must_use]
+    pub fn stop(&self) -> Option<&Stop> {
+        match self {
+            LoadError::Stopped { stop, .. } => Some(stop),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for LoadError {
+    #[expect(clippy::too_many_lines, reason = "one arm per cause")]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::Read { path, source } => {
+                write!(f, "cannot read `{}`: {}", path.display(), reason(source))
+            }
+            LoadError::Decode { path, source } => {
+                write!(f, "cannot load `{}`: {source}", path.display())
+            }
+            LoadError::Dylink { path, source } => {
+                write!(f, "cannot load `{}`: {source}", path.display())
+            }
+            LoadError::NeededNotFound { needed, needed_by, searched } => {
+                write!(f, "cannot find `{needed}` (needed by {needed_by})")?;
+                write_searched(f, searched)
+            }
+            LoadError::NotFound { name, searched } => {
+                write!(f, "cannot find `{}`", name.escape_debug())?;
+                write_searched(f, searched)
+            }
+            LoadError::Undefined { symbols } => write_undefined(f, symbols),
+            LoadError::FunctionType { symbol, expected, needed_by, found, defined_by } => write!(
+                f,
+                "function `{symbol}`: expected type {expected} (needed by {needed_by}), \
+                 found {found} (defined by {defined_by})"
+            ),
+            LoadError::GlobalType { symbol, expected, needed_by, found, defined_by } => write!(
+                f,
+                "global `{symbol}`: expected type {expected} (needed by {needed_by}), \
+                 found {found} (defined by {defined_by})"
+            ),
+            LoadError::SymbolKind { symbol, expected, needed_by, found, defined_by } => write!(
+                f,
+                "symbol `{symbol}`: expected {expected} (needed by {needed_by}), \
+                 found {found} (defined by {defined_by})"
+            ),
+            LoadError::ImportCycle { dsos } => {
+                write!(f, "imports of globals, tables or tags go in a circle: ")?;
+                write_names(f, dsos)
+            }
+            LoadError::BothInitializers { dso } => write!(
+                f,
+                "`{dso}` exports both `__wasm_call_ctors` and `_initialize`, expected one of them"
+            ),
+            LoadError::TableTooLarge { dso, len } => {
+                write!(f, "cannot place `{dso}`: a table of {len} elements is too large")
+            }
+            LoadError::Vm { dso, source } => write!(f, "cannot load `{dso}`: {source}"),
+            LoadError::Compile { dso, source } => write!(f, "cannot compile `{dso}`: {source}"),
+            LoadError::Stopped { dso, during, stop } => {
+                write!(f, "`{dso}` failed during {during}: {stop}")
+            }
+            LoadError::Busy => f.write_str("cannot open a library while another is relocated"),
+            LoadError::NoMain => f.write_str("no main program was opened"),
+            LoadError::NotLoaded { name } => {
+                write!(f, "`{}` is not loaded", name.escape_debug())
+            }
+            LoadError::InvalidHandle { handle } => {
+                write!(f, "{handle:#x} is not a handle of an open library")
+            }
+            LoadError::SymbolNotFound { symbol, scope } => {
+                write!(f, "undefined symbol `{}` in {scope}", symbol.escape_debug())
+            }
+            LoadError::NoSuchFunction { function, program } => {
+                write!(f, "`{program}` exports no function `{function}`")
+            }
+            LoadError::ArgumentCount { function, ty, found } => write!(
+                f,
+                "function `{function}` has type {ty}: expected {} arguments, found {found}",
+                ty.params.len()
+            ),
+            LoadError::Argument { argument, expected } => {
+                write!(f, "expected an argument of type {expected}, found `{argument}`")
+            }
+        }
+    }
+}
+
+impl Error for LoadError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            LoadError::Read { source, .. } => Some(source),
+            LoadError::Decode { source, .. } | LoadError::Compile { source, .. } => {
+                Some(source.as_ref())
+            }
+            LoadError::Dylink { source, .. } => Some(source),
+            LoadError::Vm { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// What the system said, in our words where it is one of the usual.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn write_searched(f: &mut fmt::Formatter<'_>, searched: &[PathBuf]) -> fmt::Result {
+    searched.iter().try_for_each(|dir| write!(f, "\n  searched {}", dir.display()))
+}
+
+fn write_names(f: &mut fmt::Formatter<'_>, names: &[String]) -> fmt::Result {
+    f.write_str(&names.join(", "))
+}
+
+fn write_undefined(f: &mut fmt::Formatter<'_>, symbols: &[UndefinedSymbol]) -> fmt::Result {
+    if let [symbol] = symbols {
+        write!(f, "undefined symbol `{}` (needed by ", symbol.name)?;
+        write_names(f, &symbol.needed_by)?;
+        return f.write_str(")");
+    }
+    write!(f, "{} undefined symbols", symbols.len())?;
+    for symbol in symbols {
+        write!(f, "\n  `{}` (needed by ", symbol.name)?;
+        write_names(f, &symbol.needed_by)?;
+        f.write_str(")")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::{LoadError, UndefinedSymbol};
+
+    #[track_caller]
+    fn check(error: &LoadError, message: &str) {
+        assert_eq!(error.to_string(), message);
+    }
+
+    #[test]
+    fn messages_say_who_asked_and_what_was_tried() {
+        check(
+            &LoadError::NeededNotFound {
+                needed: "libm.wasm".to_owned(),
+                needed_by: "app.wasm".to_owned(),
+                searched: vec![PathBuf::from("/lib"), PathBuf::from("./lib")],
+            },
+            "cannot find `libm.wasm` (needed by app.wasm)\n  searched /lib\n  searched ./lib",
+        );
+        let symbol = |name: &str, needed_by: &[&str]| UndefinedSymbol {
+            name: name.to_owned(),
+            needed_by: needed_by.iter().map(|&name| name.to_owned()).collect(),
+        };
+        check(
+            &LoadError::Undefined { symbols: vec![symbol("f", &["a.so"])] },
+            "undefined symbol `f` (needed by a.so)",
+        );
+        check(
+            &LoadError::Undefined {
+                symbols: vec![symbol("f", &["a.so", "b.so"]), symbol("g", &["b.so"])],
+            },
+            "2 undefined symbols\n  `f` (needed by a.so, b.so)\n  `g` (needed by b.so)",
+        );
+    }
+}

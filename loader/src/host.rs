@@ -1,0 +1,77 @@
+//! Functions of the host, and stubs for functions that nobody defines.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use dynvm_vm::code::TrapCode;
+use dynvm_vm::context::FuncId;
+use dynvm_vm::types::FuncType;
+use dynvm_vm::{Error, HostFunction, Process, Trap};
+
+/// What the host defines, by module and field. A function gets its place in the process when a
+/// dso first binds to it.
+#[derive(Debug, Default)]
+pub(crate) struct Hosts {
+    functions: HashMap<String, HashMap<String, Host>>,
+    /// Stubs, by the message of their trap and their type.
+    stubs: HashMap<(String, FuncType), FuncId>,
+}
+
+#[derive(Debug)]
+struct Host {
+    function: HostFunction,
+    func: Option<FuncId>,
+}
+
+impl Hosts {
+    /// Adds a function; a later one of the same name wins.
+    pub(crate) fn add(&mut self, module: String, field: String, function: HostFunction) {
+        let host = Host { function, func: None };
+        self.functions.entry(module).or_default().insert(field, host);
+    }
+
+    /// Type of a function.
+    pub(crate) fn func_type(&self, module: &str, field: &str) -> Option<&FuncType> {
+        Some(&self.functions.get(module)?.get(field)?.function.ty)
+    }
+
+    /// A function, now with its place in the process.
+    pub(crate) fn func(
+        &mut self,
+        process: &mut Process,
+        module: &str,
+        field: &str,
+    ) -> Result<Option<FuncId>, Error> {
+        let found = self.functions.get_mut(module).and_then(|fields| fields.get_mut(field));
+        let Some(host) = found else { return Ok(None) };
+        if host.func.is_none() {
+            host.func = Some(process.add_host_function(host.function.clone())?);
+        }
+        Ok(host.func)
+    }
+
+    /// A function that traps, naming the symbol that nobody defines and who calls it.
+    pub(crate) fn stub(
+        &mut self,
+        process: &mut Process,
+        symbol: &str,
+        needed_by: &str,
+        ty: &FuncType,
+    ) -> Result<FuncId, Error> {
+        let message = format!("`{symbol}` (needed by {needed_by})");
+        if let Some(func) = self.stubs.get(&(message.clone(), ty.clone())) {
+            return Ok(*func);
+        }
+        let detail = message.clone();
+        let function = HostFunction {
+            name: symbol.to_owned(),
+            ty: ty.clone(),
+            func: Arc::new(move |_, _| {
+                Err(Trap::new(TrapCode::UndefinedSymbol, detail.clone()).into())
+            }),
+        };
+        let func = process.add_host_function(function)?;
+        self.stubs.insert((message, ty.clone()), func);
+        Ok(func)
+    }
+}

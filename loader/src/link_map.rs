@@ -1,0 +1,124 @@
+//! The link map: every dso of the process, in load order.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use crate::dso::{Dso, DsoId, DsoState};
+use crate::search::FileIdentity;
+
+/// Every dso, in load order. Those that are being loaded stand at the end; a failed load takes
+/// them off again.
+#[derive(Debug, Default)]
+pub struct LinkMap {
+    /// By id. `None` was unloaded: ids are never given out twice.
+    dsos: Vec<Option<Dso>>,
+    by_identity: HashMap<FileIdentity, DsoId>,
+}
+
+impl LinkMap {
+    /// The id that the next dso will have.
+    #[must_use]
+    pub fn next_id(&self) -> DsoId {
+        DsoId(u32::try_from(self.dsos.len()).expect("files are counted in 32 bits"))
+    }
+
+    /// Adds a dso, whose id must be [`LinkMap::next_id`].
+    pub(crate) fn push(&mut self, dso: Dso) {
+        assert_eq!(dso.id, self.next_id(), "`{}` has another dso's place", dso.name);
+        self.by_identity.insert(dso.identity, dso.id);
+        self.dsos.push(Some(dso));
+    }
+
+    /// Takes off every dso from `mark` on.
+    pub(crate) fn truncate(&mut self, mark: DsoId) -> Vec<Dso> {
+        let removed: Vec<Dso> = self.dsos.drain(mark.0 as usize..).flatten().collect();
+        for dso in &removed {
+            self.by_identity.remove(&dso.identity);
+        }
+        removed
+    }
+
+    /// The dso with this id, if it is loaded.
+    #[must_use]
+    pub fn find(&self, id: DsoId) -> Option<&Dso> {
+        self.dsos.get(id.0 as usize)?.as_ref()
+    }
+
+    /// The dso with this id.
+    ///
+    /// # Panics
+    /// If it is not loaded: ids of scopes and dependencies always are.
+    #[must_use]
+    pub fn dso(&self, id: DsoId) -> &Dso {
+        self.find(id).unwrap_or_else(|| panic!("dso {} is not loaded", id.0))
+    }
+
+    /// The dso with this id, to change.
+    ///
+    /// # Panics
+    /// If it is not loaded.
+    pub(crate) fn dso_mut(&mut self, id: DsoId) -> &mut Dso {
+        let dso = self.dsos.get_mut(id.0 as usize).and_then(Option::as_mut);
+        dso.unwrap_or_else(|| panic!("dso {} is not loaded", id.0))
+    }
+
+    /// The dso that came from this file.
+    #[must_use]
+    pub fn by_identity(&self, identity: FileIdentity) -> Option<DsoId> {
+        self.by_identity.get(&identity).copied()
+    }
+
+    /// The first dso with this file name.
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<DsoId> {
+        self.iter().find(|dso| &*dso.name == name).map(|dso| dso.id)
+    }
+
+    /// The first dso with this file name without extension.
+    #[must_use]
+    pub fn by_stem(&self, stem: &str) -> Option<DsoId> {
+        self.iter().find(|dso| dso.stem() == stem).map(|dso| dso.id)
+    }
+
+    /// Every dso, in load order.
+    pub fn iter(&self) -> impl Iterator<Item = &Dso> {
+        self.dsos.iter().flatten()
+    }
+
+    /// The dsos from `mark` on: those being loaded.
+    pub(crate) fn from(&self, mark: DsoId) -> impl Iterator<Item = &Dso> {
+        self.dsos[mark.0 as usize..].iter().flatten()
+    }
+
+    /// Ids of the dsos from `mark` on.
+    pub(crate) fn ids_from(&self, mark: DsoId) -> Vec<DsoId> {
+        self.from(mark).map(|dso| dso.id).collect()
+    }
+
+    /// The main program.
+    #[must_use]
+    pub fn main(&self) -> Option<&Dso> {
+        self.iter().find(|dso| dso.is_main)
+    }
+
+    /// `root` and its dependencies, breadth first.
+    #[must_use]
+    pub fn closure(&self, root: DsoId) -> Arc<[DsoId]> {
+        let mut seen = HashSet::from([root]);
+        let mut order = Vec::new();
+        let mut queue = VecDeque::from([root]);
+        while let Some(id) = queue.pop_front() {
+            order.push(id);
+            let needed = self.dso(id).needed.iter();
+            queue.extend(needed.copied().filter(|needed| seen.insert(*needed)));
+        }
+        order.into()
+    }
+
+    /// Marks the dsos from `mark` on as relocated: the load can no longer fail.
+    pub(crate) fn commit(&mut self, mark: DsoId) {
+        for dso in self.dsos[mark.0 as usize..].iter_mut().flatten() {
+            dso.state = DsoState::Relocated;
+        }
+    }
+}

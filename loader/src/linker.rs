@@ -1,0 +1,94 @@
+//! The dynamic linker's state: all that loading reads and changes, besides the process itself.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dynvm_jit::Compiler;
+use dynvm_vm::Process;
+use dynvm_vm::instance::TagId;
+
+use crate::dlfcn::DlState;
+use crate::dso::DsoId;
+use crate::got::FunctionSlots;
+use crate::host::Hosts;
+use crate::layout::Space;
+use crate::link_map::LinkMap;
+use crate::scope::Scope;
+use crate::search::Search;
+
+/// What loading reads and changes. It is never locked while guest code runs, which can come back
+/// through `dlopen`.
+pub(crate) struct Linker {
+    pub(crate) map: LinkMap,
+    /// Main, preloads, what they need, then what was opened with `RTLD_GLOBAL`.
+    pub(crate) global: Scope,
+    pub(crate) search: Search,
+    pub(crate) space: Space,
+    pub(crate) slots: FunctionSlots,
+    pub(crate) hosts: Hosts,
+    /// Tags that the loader made, by name.
+    pub(crate) tags: HashMap<String, TagId>,
+    pub(crate) compiler: Arc<Compiler>,
+    pub(crate) dl: DlState,
+    pub(crate) statistics: Statistics,
+    pub(crate) stack_size_bytes: u64,
+    /// Whether functions that nobody defines trap when called instead of failing the load.
+    pub(crate) is_lazy: bool,
+    /// Whether guest code runs that relocates a batch: no other load can start.
+    pub(crate) is_relocating: bool,
+}
+
+/// What loading cost, in numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Statistics {
+    /// Dsos loaded.
+    pub dsos: usize,
+    /// Bytes of their files.
+    pub bytes: usize,
+    /// Functions compiled.
+    pub functions: usize,
+    /// Imports bound.
+    pub imports: usize,
+    /// Bytes of machine code.
+    pub code_bytes: usize,
+    /// Time to find, read and decode.
+    pub read: std::time::Duration,
+    /// Time to resolve and bind.
+    pub bind: std::time::Duration,
+    /// Time to compile and link.
+    pub compile: std::time::Duration,
+}
+
+/// Locks the linker. A panic elsewhere does not make its state worse than it is.
+pub(crate) fn lock(linker: &Mutex<Linker>) -> MutexGuard<'_, Linker> {
+    linker.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Linker {
+    /// Takes back all that the load of the dsos from `mark` on has taken.
+    pub(crate) fn discard(&mut self, process: &mut Process, mark: DsoId) {
+        let removed = self.map.truncate(mark);
+        if removed.iter().any(|dso| dso.is_main) {
+            self.global = Scope::default();
+        }
+        let mut funcs = HashSet::new();
+        for dso in &removed {
+            let Some(instance) = dso.instance else { continue };
+            let defined = dso.module.functions.len() as u32 - dso.module.imported_functions;
+            let ids = (0..defined).map(dynvm_vm::types::DefinedFuncIndex);
+            funcs.extend(ids.map(|func| process.defined_func(instance, func)));
+        }
+        let tables: Vec<_> = removed.iter().map(|dso| dso.table.clone()).collect();
+        for slot in self.slots.forget(&funcs, &tables) {
+            self.space.give_slots(process, slot.into()..u64::from(slot) + 1);
+        }
+        for dso in removed {
+            if let Some(instance) = dso.instance {
+                process.discard(instance);
+            }
+            self.space.give_memory(dso.memory);
+            self.space.give_memory(dso.tls);
+            self.space.give_slots(process, dso.table.start.into()..dso.table.end.into());
+        }
+    }
+}

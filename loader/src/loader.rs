@@ -1,0 +1,239 @@
+//! The loader as its users see it: one process, what is loaded into it, and ways to run it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use dynvm_jit::{Compiler, Settings};
+use dynvm_vm::value::Value;
+use dynvm_vm::{Config, HostFunction, Process, Stop};
+
+use crate::dlfcn::{self, Flags};
+use crate::dwarf::{Location, SourceLines};
+use crate::error::LoadError;
+use crate::host::Hosts;
+use crate::init::{self, Constructor};
+use crate::link_map::LinkMap;
+use crate::linker::{Linker, Statistics, lock};
+use crate::open;
+use crate::run;
+use crate::search::{GuestFiles, Search};
+
+/// What a loader is made with.
+#[derive(Clone)]
+pub struct Options {
+    /// Directories of the host's that are searched first, in order.
+    pub library_dirs: Vec<PathBuf>,
+    /// Libraries loaded right after the main program, before what it needs.
+    pub preload: Vec<PathBuf>,
+    /// Bytes of the guest's stack in its memory.
+    pub stack_size_bytes: u64,
+    /// Whether functions that nobody defines trap when called instead of failing the load.
+    pub is_lazy: bool,
+    /// The guest's view of the file system; `None` grants nothing.
+    pub guest_files: Option<Arc<dyn GuestFiles>>,
+    /// What the host defines: module, field, function.
+    pub host_functions: Vec<(String, String, HostFunction)>,
+    /// Limits of the process.
+    pub config: Config,
+    /// How code is compiled.
+    pub compiler: Settings,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            library_dirs: Vec::new(),
+            preload: Vec::new(),
+            stack_size_bytes: 8 << 20,
+            is_lazy: false,
+            guest_files: None,
+            host_functions: Vec::new(),
+            config: Config::default(),
+            compiler: Settings::default(),
+        }
+    }
+}
+
+/// What `dlopen` gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Handle(pub(crate) u32);
+
+impl Handle {
+    /// The whole program, as `dlsym(RTLD_DEFAULT, …)` searches it.
+    pub const DEFAULT: Handle = Handle(0);
+}
+
+/// A process and all that is loaded into it.
+pub struct Loader {
+    process: Process,
+    linker: Arc<Mutex<Linker>>,
+    preload: Vec<PathBuf>,
+    /// Constructors of start-up that have not run yet.
+    pending: Vec<Constructor>,
+    source_lines: SourceLines,
+}
+
+impl Loader {
+    /// A process with nothing in it.
+    ///
+    /// # Errors
+    /// If the compiler does not know the processor, or address space cannot be had.
+    pub fn new(options: Options) -> Result<Loader, LoadError> {
+        let compiler = Compiler::new(&options.compiler).map_err(|source| LoadError::Compile {
+            dso: "the process".to_owned(),
+            source: Box::new(source),
+        })?;
+        let compiler = Arc::new(compiler);
+        let stubs: Arc<dyn dynvm_vm::Stubs> = Arc::<Compiler>::clone(&compiler);
+        let process = Process::new(&options.config, stubs)
+            .map_err(|source| LoadError::Vm { dso: "the process".to_owned(), source })?;
+        let mut hosts = Hosts::default();
+        for (module, field, function) in options.host_functions {
+            hosts.add(module, field, function);
+        }
+        let search = Search {
+            library_dirs: options.library_dirs,
+            main_dir: None,
+            guest_files: options.guest_files,
+        };
+        let linker = Arc::new(Mutex::new(Linker {
+            map: LinkMap::default(),
+            global: crate::scope::Scope::default(),
+            search,
+            space: crate::layout::Space::default(),
+            slots: crate::got::FunctionSlots::default(),
+            hosts,
+            tags: std::collections::HashMap::new(),
+            compiler,
+            dl: dlfcn::DlState::default(),
+            statistics: Statistics::default(),
+            stack_size_bytes: options.stack_size_bytes,
+            is_lazy: options.is_lazy,
+            is_relocating: false,
+        }));
+        for (name, function) in dlfcn::functions(&Arc::downgrade(&linker)) {
+            lock(&linker).hosts.add(dlfcn::MODULE.to_owned(), name.to_owned(), function);
+        }
+        Ok(Loader {
+            process,
+            linker,
+            preload: options.preload,
+            pending: Vec::new(),
+            source_lines: SourceLines::default(),
+        })
+    }
+
+    /// Loads the main program at `path`, the preloads, and all that they need. None of its own
+    /// functions has run when this returns, but those that relocate its data.
+    ///
+    /// # Errors
+    /// If anything is missing or wrong, in which case nothing is loaded.
+    pub fn open_main(&mut self, path: &Path) -> Result<(), LoadError> {
+        let opened = open::open_main(&self.linker, &mut self.process, path, &self.preload)?;
+        self.pending = opened.constructors;
+        Ok(())
+    }
+
+    /// Runs the constructors, then the main program: `_start`, else `main` with `args` (its own
+    /// name first), else nothing more. Returns when the program does.
+    ///
+    /// # Errors
+    /// How the program ended, if not by returning zero.
+    pub fn run(&mut self, args: &[String]) -> Result<(), Stop> {
+        self.construct()?;
+        run::main(&self.linker, &mut self.process, args)
+    }
+
+    /// Runs the constructors, then the function that the main program exports as `name`, with
+    /// arguments read as values of its parameters' types.
+    ///
+    /// # Errors
+    /// If there is no such function, the arguments do not fit, or the function does not return.
+    pub fn invoke(&mut self, name: &str, args: &[String]) -> Result<Vec<Value>, LoadError> {
+        let (program, func, values) = {
+            let linker = lock(&self.linker);
+            let main = linker.map.main().ok_or(LoadError::NoMain)?;
+            let (func, values) = run::invocation(main, &self.process, name, args)?;
+            (main.name.to_string(), func, values)
+        };
+        let stopped = |during| move |stop| LoadError::Stopped { dso: program, during, stop };
+        self.construct().map_err(stopped.clone()("its constructors"))?;
+        self.process.call(func, &values).map_err(stopped("the call"))
+    }
+
+    fn construct(&mut self) -> Result<(), Stop> {
+        let pending = std::mem::take(&mut self.pending);
+        {
+            let mut linker = lock(&self.linker);
+            for constructor in &pending {
+                linker.map.dso_mut(constructor.dso).state = crate::dso::DsoState::Constructed;
+            }
+        }
+        init::run(&mut self.process, &pending)
+    }
+
+    /// Opens a library at a path of the host's, as `dlopen` does for the guest.
+    ///
+    /// # Errors
+    /// If it cannot be loaded, in which case nothing is, or one of its constructors stops.
+    pub fn open(&mut self, path: &Path, flags: Flags) -> Result<Handle, LoadError> {
+        let opened = open::open_path(&self.linker, &mut self.process, path)?;
+        let id = dlfcn::finish(&self.linker, &mut self.process, opened, flags).map_err(|stop| {
+            LoadError::Stopped { dso: path.display().to_string(), during: "its constructors", stop }
+        })?;
+        Ok(Handle(dlfcn::handle(id)))
+    }
+
+    /// Address of a symbol, as `dlsym` gives it: of a function its index in the process table.
+    ///
+    /// # Errors
+    /// If the handle is not one, or nothing that it reaches defines the symbol.
+    pub fn symbol(&mut self, handle: Handle, name: &str) -> Result<u32, LoadError> {
+        dlfcn::symbol(&mut lock(&self.linker), &mut self.process, handle.0, name)
+    }
+
+    /// Gives a handle back, as `dlclose` does for the guest.
+    ///
+    /// # Errors
+    /// If it is not a handle, or was closed as often as it was opened.
+    pub fn close(&mut self, handle: Handle) -> Result<(), LoadError> {
+        dlfcn::close(&mut lock(&self.linker), handle.0)
+    }
+
+    /// Linker and process, for a phase that is run on its own.
+    pub(crate) fn parts(&mut self) -> (&Mutex<Linker>, &mut Process) {
+        (&self.linker, &mut self.process)
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The process, to change.
+    pub fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Looks at what is loaded.
+    pub fn with_link_map<R>(&self, look: impl FnOnce(&LinkMap) -> R) -> R {
+        look(&lock(&self.linker).map)
+    }
+
+    /// What loading has cost so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        lock(&self.linker).statistics.clone()
+    }
+
+    /// The line of source at an offset in the file of a dso, if it has debug information.
+    pub fn source_line(&mut self, dso: &str, wasm_offset: u32) -> Option<Location> {
+        let module = {
+            let linker = lock(&self.linker);
+            let id = linker.map.by_name(dso)?;
+            Arc::clone(&linker.map.dso(id).module)
+        };
+        self.source_lines.find(dso, &module, wasm_offset)
+    }
+}

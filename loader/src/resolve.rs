@@ -1,0 +1,493 @@
+//! Resolution: every import of every new dso finds its definition.
+//!
+//! The order for a name is the global scope, the local scope of the dso that asks, its own
+//! exports. All that is missing is found before anything is reported.
+
+use std::collections::HashMap;
+
+use dynvm_vm::context::FuncId;
+use dynvm_vm::instance::TagId;
+use dynvm_vm::module::{Entity, EntityType, Import};
+use dynvm_vm::types::{
+    FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, TableIndex, TagIndex, TypeIndex,
+};
+use dynvm_vm::{Error, Process};
+
+use crate::dlfcn;
+use crate::dso::{Dso, DsoId};
+use crate::error::{LoadError, UndefinedSymbol};
+use crate::host::Hosts;
+use crate::layout::Space;
+use crate::link_map::LinkMap;
+use crate::scope::Scope;
+use crate::symbol::{Symbol, SymbolKind};
+
+/// How deep re-exports of imports are followed.
+const REEXPORT_DEPTH_MAX: u32 = 32;
+
+/// What an import is bound to, once every dso of the batch has its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reference {
+    /// A function.
+    Func(FuncId),
+    /// A number: an address, a base, or the zero of an undefined weak symbol.
+    Address(u64),
+    /// The table index of a function.
+    FunctionPointer(FuncId),
+    /// `__stack_pointer`.
+    StackPointer,
+    /// A global of a dso's that is no address.
+    Global(DsoId, GlobalIndex),
+    /// The memory of the process.
+    ProcessMemory,
+    /// The table of the process.
+    ProcessTable,
+    /// A memory of a dso's.
+    Memory(DsoId, MemoryIndex),
+    /// A table of a dso's.
+    Table(DsoId, TableIndex),
+    /// A tag of a dso's.
+    Tag(DsoId, TagIndex),
+    /// A tag that the loader made.
+    OwnTag(TagId),
+}
+
+/// What every import of every dso of a batch is bound to, in order of the imports.
+pub(crate) type References = Vec<(DsoId, Vec<Reference>)>;
+
+/// What resolution looks at, and the host functions and tags it makes.
+pub(crate) struct Resolver<'a> {
+    pub(crate) map: &'a LinkMap,
+    pub(crate) global: &'a Scope,
+    pub(crate) space: &'a Space,
+    pub(crate) hosts: &'a mut Hosts,
+    pub(crate) tags: &'a mut HashMap<String, TagId>,
+    pub(crate) process: &'a mut Process,
+    /// Whether functions that nobody defines trap when called instead of failing the load.
+    pub(crate) is_lazy: bool,
+    pub(crate) undefined: Vec<UndefinedSymbol>,
+}
+
+/// Why one import has no reference.
+enum Unresolved {
+    /// Nobody defines it.
+    Undefined,
+    /// Something defines it that does not fit.
+    Mismatch(LoadError),
+}
+
+impl From<LoadError> for Unresolved {
+    fn from(error: LoadError) -> Self {
+        Unresolved::Mismatch(error)
+    }
+}
+
+impl Resolver<'_> {
+    /// Resolves the imports of the dsos from `mark` on.
+    pub(crate) fn resolve(&mut self, mark: DsoId) -> Result<References, LoadError> {
+        let map = self.map;
+        let mut mismatch = None;
+        let mut references = Vec::new();
+        for dso in map.from(mark) {
+            let mut bound = Vec::with_capacity(dso.module.imports.len());
+            for import in &dso.module.imports {
+                match self.import(dso, import, 0) {
+                    Ok(reference) => bound.push(reference),
+                    Err(Unresolved::Undefined) => self.note_undefined(dso, import),
+                    Err(Unresolved::Mismatch(error)) => mismatch = mismatch.or(Some(error)),
+                }
+            }
+            references.push((dso.id, bound));
+        }
+        if !self.undefined.is_empty() {
+            return Err(LoadError::Undefined { symbols: std::mem::take(&mut self.undefined) });
+        }
+        mismatch.map_or(Ok(references), Err)
+    }
+
+    fn note_undefined(&mut self, dso: &Dso, import: &Import) {
+        let name = symbol_name(import);
+        let needed_by = dso.name.to_string();
+        match self.undefined.iter_mut().find(|symbol| symbol.name == name) {
+            Some(symbol) if symbol.needed_by.contains(&needed_by) => {}
+            Some(symbol) => symbol.needed_by.push(needed_by),
+            None => self.undefined.push(UndefinedSymbol { name, needed_by: vec![needed_by] }),
+        }
+    }
+
+    fn import(&mut self, dso: &Dso, import: &Import, depth: u32) -> Result<Reference, Unresolved> {
+        match import.ty {
+            EntityType::Func(ty) => {
+                let ty = &dso.module.types[ty.index()];
+                self.function(dso, import, ty, depth).map(Reference::Func)
+            }
+            EntityType::Global(ty) => match import.module.as_str() {
+                "GOT.mem" => self.data_pointer(dso, &import.field),
+                "GOT.func" => self.function_pointer(dso, &import.field, depth),
+                "env" => self.global(dso, import, ty),
+                _ => self.global_of_module(dso, import, ty),
+            },
+            EntityType::Memory(_) => self.memory(import),
+            EntityType::Table(_) => self.table(import),
+            EntityType::Tag(ty) => self.tag(dso, import, ty),
+        }
+    }
+
+    /// The definition of `name` that `asker` sees.
+    fn find(&self, asker: &Dso, name: &str) -> Option<(DsoId, Symbol)> {
+        let found = find(self.map, self.global, asker, name);
+        match found {
+            Some((id, _)) => tracing::trace!(
+                target: "dynvm::bindings",
+                "{}: `{name}` bound to {}", asker.name, self.map.dso(id).name
+            ),
+            None => tracing::trace!(
+                target: "dynvm::symbols",
+                "{}: `{name}` is defined by no dso", asker.name
+            ),
+        }
+        found
+    }
+
+    fn function(
+        &mut self,
+        dso: &Dso,
+        import: &Import,
+        ty: &FuncType,
+        depth: u32,
+    ) -> Result<FuncId, Unresolved> {
+        if depth > REEXPORT_DEPTH_MAX {
+            return Err(Unresolved::Undefined);
+        }
+        let name = import.field.as_str();
+        let is_env = import.module == "env";
+        if is_env && !dlfcn::is_own(name) {
+            if let Some((id, symbol)) = self.find(dso, name) {
+                let SymbolKind::Function(func) = symbol.kind else {
+                    return Err(self.kind_mismatch(dso, name, "a function", id, symbol).into());
+                };
+                match self.defined(dso, id, func, ty, name, depth) {
+                    Err(Unresolved::Undefined) => {}
+                    other => return other,
+                }
+            }
+        }
+        let module = if is_env && dlfcn::is_own(name) { dlfcn::MODULE } else { &import.module };
+        if let Some(found) = self.hosts.func_type(module, name) {
+            if found != ty {
+                return Err(function_type(name, ty, dso, found, "the host").into());
+            }
+            let func = self.hosts.func(self.process, module, name);
+            return func.map_err(|source| vm(dso, source))?.ok_or(Unresolved::Undefined);
+        }
+        if !is_env {
+            if let Some((id, Entity::Func(func))) = self.export_of_module(import) {
+                return self.defined(dso, id, func, ty, name, depth);
+            }
+        }
+        let is_weak = is_weak(dso, name);
+        if !is_weak && !self.is_lazy {
+            return Err(Unresolved::Undefined);
+        }
+        let symbol = symbol_name(import);
+        let weak = if is_weak { "undefined weak symbol" } else { "undefined symbol" };
+        tracing::debug!(
+            target: "dynvm::symbols",
+            "{weak} `{symbol}`: a call from {} traps", dso.name
+        );
+        let stub = self.hosts.stub(self.process, &symbol, &dso.name, ty);
+        stub.map_err(|source| vm(dso, source).into())
+    }
+
+    /// The function `func` of dso `id`, which can be an import that it exports again.
+    fn defined(
+        &mut self,
+        asker: &Dso,
+        id: DsoId,
+        func: FuncIndex,
+        ty: &FuncType,
+        name: &str,
+        depth: u32,
+    ) -> Result<FuncId, Unresolved> {
+        let definer = self.map.dso(id);
+        let found = definer.module.func_type(func);
+        if found != ty {
+            return Err(function_type(name, ty, asker, found, &definer.name).into());
+        }
+        self.function_of(definer, func, depth)
+    }
+
+    fn function_of(
+        &mut self,
+        definer: &Dso,
+        func: FuncIndex,
+        depth: u32,
+    ) -> Result<FuncId, Unresolved> {
+        if let Some(defined) = definer.module.defined_func(func) {
+            return Ok(self.process.defined_func(definer.instance(), defined));
+        }
+        let mut imports = definer.module.imports.iter();
+        let import = imports
+            .by_ref()
+            .filter(|import| matches!(import.ty, EntityType::Func(_)))
+            .nth(func.index())
+            .expect("validation counted the imports");
+        let ty = definer.module.func_type(func);
+        self.function(definer, import, ty, depth + 1)
+    }
+
+    fn data_pointer(&mut self, dso: &Dso, name: &str) -> Result<Reference, Unresolved> {
+        match self.find(dso, name) {
+            Some((id, symbol)) => match address(self.map.dso(id), symbol) {
+                Some(address) => Ok(Reference::Address(address)),
+                None => Err(self.kind_mismatch(dso, name, "data", id, symbol).into()),
+            },
+            None => self.own_data(dso, name),
+        }
+    }
+
+    /// Data symbols that the loader makes, and zero for weak ones that nobody does.
+    fn own_data(&self, dso: &Dso, name: &str) -> Result<Reference, Unresolved> {
+        let space = self.space;
+        let address = match name {
+            "__heap_base" => space.heap_base,
+            "__heap_end" if self.map.main().is_some_and(has_own_heap) => space.main_end,
+            "__heap_end" => space.heap_end,
+            "__stack_low" => space.stack.start,
+            "__stack_high" => space.stack.end,
+            "__dso_handle" | "__global_base" => dso.bias.memory_base,
+            "__data_end" => dso.memory.end,
+            _ if is_weak(dso, name) => {
+                tracing::debug!(
+                    target: "dynvm::symbols",
+                    "undefined weak symbol `{name}`: bound to zero"
+                );
+                0
+            }
+            _ => return Err(Unresolved::Undefined),
+        };
+        Ok(Reference::Address(address))
+    }
+
+    fn function_pointer(
+        &mut self,
+        dso: &Dso,
+        name: &str,
+        depth: u32,
+    ) -> Result<Reference, Unresolved> {
+        if !dlfcn::is_own(name) {
+            if let Some((id, symbol)) = self.find(dso, name) {
+                let SymbolKind::Function(func) = symbol.kind else {
+                    return Err(self.kind_mismatch(dso, name, "a function", id, symbol).into());
+                };
+                let definer = self.map.dso(id);
+                return self.function_of(definer, func, depth).map(Reference::FunctionPointer);
+            }
+        }
+        let module = if dlfcn::is_own(name) { dlfcn::MODULE } else { "env" };
+        let func = self.hosts.func(self.process, module, name);
+        match func.map_err(|source| vm(dso, source))? {
+            Some(func) => Ok(Reference::FunctionPointer(func)),
+            None if is_weak(dso, name) => {
+                tracing::debug!(
+                    target: "dynvm::symbols",
+                    "undefined weak symbol `{name}`: bound to zero"
+                );
+                Ok(Reference::Address(0))
+            }
+            None => Err(Unresolved::Undefined),
+        }
+    }
+
+    fn global(
+        &mut self,
+        dso: &Dso,
+        import: &Import,
+        ty: GlobalType,
+    ) -> Result<Reference, Unresolved> {
+        let name = import.field.as_str();
+        let address = match name {
+            "__stack_pointer" => return Ok(Reference::StackPointer),
+            "__memory_base" | "__memory_base32" => dso.bias.memory_base,
+            "__table_base" | "__table_base32" => dso.bias.table_base.into(),
+            "__tls_base" => dso.tls.start,
+            _ => match self.find(dso, name) {
+                Some((id, Symbol { kind: SymbolKind::Global(global), .. })) => {
+                    return self.shared_global(dso, name, ty, id, global);
+                }
+                Some((id, symbol)) => match address(self.map.dso(id), symbol) {
+                    Some(address) => address,
+                    None => return Err(self.kind_mismatch(dso, name, "data", id, symbol).into()),
+                },
+                None => return self.own_data(dso, name),
+            },
+        };
+        Ok(Reference::Address(address))
+    }
+
+    fn shared_global(
+        &self,
+        dso: &Dso,
+        name: &str,
+        expected: GlobalType,
+        id: DsoId,
+        global: GlobalIndex,
+    ) -> Result<Reference, Unresolved> {
+        let definer = self.map.dso(id);
+        let found = definer.module.globals[global.index()];
+        if found == expected {
+            return Ok(Reference::Global(id, global));
+        }
+        Err(Unresolved::Mismatch(LoadError::GlobalType {
+            symbol: name.to_owned(),
+            expected,
+            needed_by: dso.name.to_string(),
+            found,
+            defined_by: definer.name.to_string(),
+        }))
+    }
+
+    fn global_of_module(
+        &self,
+        dso: &Dso,
+        import: &Import,
+        ty: GlobalType,
+    ) -> Result<Reference, Unresolved> {
+        match self.export_of_module(import) {
+            Some((id, Entity::Global(global))) => {
+                self.shared_global(dso, &import.field, ty, id, global)
+            }
+            _ => Err(Unresolved::Undefined),
+        }
+    }
+
+    fn memory(&self, import: &Import) -> Result<Reference, Unresolved> {
+        if import.module == "env" && import.field == "memory" {
+            return Ok(Reference::ProcessMemory);
+        }
+        match self.export_of_module(import) {
+            Some((id, Entity::Memory(memory))) => Ok(Reference::Memory(id, memory)),
+            _ => Err(Unresolved::Undefined),
+        }
+    }
+
+    fn table(&self, import: &Import) -> Result<Reference, Unresolved> {
+        if import.module == "env" && import.field == "__indirect_function_table" {
+            return Ok(Reference::ProcessTable);
+        }
+        match self.export_of_module(import) {
+            Some((id, Entity::Table(table))) => Ok(Reference::Table(id, table)),
+            _ => Err(Unresolved::Undefined),
+        }
+    }
+
+    /// A tag has one identity in the process. Compilers import the tags of their languages
+    /// everywhere and define them nowhere: then the loader does.
+    fn tag(&mut self, dso: &Dso, import: &Import, ty: TypeIndex) -> Result<Reference, Unresolved> {
+        if import.module != "env" {
+            return match self.export_of_module(import) {
+                Some((id, Entity::Tag(tag))) => Ok(Reference::Tag(id, tag)),
+                _ => Err(Unresolved::Undefined),
+            };
+        }
+        match self.find(dso, &import.field) {
+            Some((id, Symbol { kind: SymbolKind::Tag(tag), .. })) => {
+                return Ok(Reference::Tag(id, tag));
+            }
+            Some((id, symbol)) => {
+                return Err(self.kind_mismatch(dso, &import.field, "a tag", id, symbol).into());
+            }
+            None => {}
+        }
+        if !matches!(import.field.as_str(), "__cpp_exception" | "__c_longjmp") {
+            return Err(Unresolved::Undefined);
+        }
+        let known = self.tags.get(&import.field).copied();
+        let tag = known.unwrap_or_else(|| self.process.add_tag(&dso.module.types[ty.index()]));
+        self.tags.insert(import.field.clone(), tag);
+        Ok(Reference::OwnTag(tag))
+    }
+
+    /// What the dso whose file name without extension is the import's module exports.
+    fn export_of_module(&self, import: &Import) -> Option<(DsoId, Entity)> {
+        let id = if import.module == "env" {
+            let defines = |dso: &&Dso| dso.module.export(&import.field).is_some();
+            self.map.iter().find(defines)?.id
+        } else {
+            self.map.by_stem(&import.module)?
+        };
+        Some((id, self.map.dso(id).module.export(&import.field)?))
+    }
+
+    fn kind_mismatch(
+        &self,
+        dso: &Dso,
+        name: &str,
+        expected: &'static str,
+        id: DsoId,
+        symbol: Symbol,
+    ) -> LoadError {
+        LoadError::SymbolKind {
+            symbol: name.to_owned(),
+            expected,
+            needed_by: dso.name.to_string(),
+            found: symbol.kind.noun(),
+            defined_by: self.map.dso(id).name.to_string(),
+        }
+    }
+}
+
+/// The definition of `name` that `asker` sees: global scope, its local scope, itself.
+fn find(map: &LinkMap, global: &Scope, asker: &Dso, name: &str) -> Option<(DsoId, Symbol)> {
+    let visible = |id: DsoId| Some((id, *map.dso(id).symbols.get(name)?));
+    let found = global.find(name).and_then(visible);
+    let found = found.or_else(|| asker.local_scope.iter().copied().find_map(visible));
+    found.or_else(|| Some((asker.id, *asker.symbols.get_own(name)?)))
+}
+
+/// Address of a data symbol; `None` for what has none.
+pub(crate) fn address(definer: &Dso, symbol: Symbol) -> Option<u64> {
+    match symbol.kind {
+        SymbolKind::Data(offset) => Some(definer.bias.memory_base.wrapping_add(offset)),
+        SymbolKind::Absolute(address) => Some(address),
+        SymbolKind::Tls(offset) => Some(definer.tls.start.wrapping_add(offset)),
+        SymbolKind::Function(_) | SymbolKind::Global(_) | SymbolKind::Tag(_) => None,
+    }
+}
+
+/// A main program that places itself and says where its heap starts has it up to the end of its
+/// initial memory: behind that come the libraries.
+fn has_own_heap(main: &Dso) -> bool {
+    !main.is_relocatable() && main.symbols.get("__heap_base").is_some()
+}
+
+fn is_weak(dso: &Dso, field: &str) -> bool {
+    dso.dylink.as_ref().is_some_and(|dylink| dylink.import_flags(field).is_weak())
+}
+
+fn symbol_name(import: &Import) -> String {
+    match import.module.as_str() {
+        "env" | "GOT.mem" | "GOT.func" => import.field.clone(),
+        module => format!("{module}.{}", import.field),
+    }
+}
+
+fn vm(dso: &Dso, source: Error) -> LoadError {
+    LoadError::Vm { dso: dso.name.to_string(), source }
+}
+
+fn function_type(
+    symbol: &str,
+    expected: &FuncType,
+    needed_by: &Dso,
+    found: &FuncType,
+    defined_by: &str,
+) -> LoadError {
+    LoadError::FunctionType {
+        symbol: symbol.to_owned(),
+        expected: expected.clone(),
+        needed_by: needed_by.name.to_string(),
+        found: found.clone(),
+        defined_by: defined_by.to_owned(),
+    }
+}

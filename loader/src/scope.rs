@@ -1,0 +1,46 @@
+//! A scope: ordered dsos that are searched for a symbol. The first definition interposes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::dso::{Dso, DsoId};
+
+/// Ordered dsos with an index of all they define, so that a lookup costs one hash however many
+/// dsos there are.
+#[derive(Debug, Default)]
+pub struct Scope {
+    members: Vec<DsoId>,
+    /// Each visible symbol, and the first member that defines it.
+    index: HashMap<Arc<str>, DsoId>,
+}
+
+impl Scope {
+    /// Appends a dso; a dso that is a member already keeps its place.
+    pub fn push(&mut self, dso: &Dso) {
+        if self.members.contains(&dso.id) {
+            return;
+        }
+        self.members.push(dso.id);
+        for name in dso.symbols.visible_names() {
+            self.index.entry(Arc::clone(name)).or_insert(dso.id);
+        }
+    }
+
+    /// The first member that defines `name`.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<DsoId> {
+        self.index.get(name).copied()
+    }
+
+    /// Whether a dso is a member.
+    #[must_use]
+    pub fn contains(&self, id: DsoId) -> bool {
+        self.members.contains(&id)
+    }
+
+    /// The members, in order.
+    #[must_use]
+    pub fn members(&self) -> &[DsoId] {
+        &self.members
+    }
+}

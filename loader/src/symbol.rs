@@ -1,0 +1,278 @@
+//! Symbols: what a dso defines, by name.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use dynvm_vm::module::{ConstExpr, ConstOp, Entity, EntityType, Module};
+use dynvm_vm::types::{FuncIndex, GlobalIndex, TagIndex, ValType};
+
+use crate::dylink::{Dylink, SymbolFlags};
+
+/// Exports that are never symbols: they belong to the dso alone, or to the loader.
+const NEVER_SYMBOLS: [&str; 18] = [
+    "memory",
+    "__memory_base",
+    "__table_base",
+    "__stack_pointer",
+    "__indirect_function_table",
+    "__wasm_apply_data_relocs",
+    "__wasm_apply_tls_relocs",
+    "__wasm_apply_global_relocs",
+    "__dso_handle",
+    "__tls_base",
+    "__tls_size",
+    "__tls_align",
+    "__wasm_init_tls",
+    "__wasm_call_ctors",
+    "__post_instantiate",
+    "_initialize",
+    "_start",
+    "__wasm_library_tls_info",
+];
+
+/// Whether a definition gives way to others, or is nobody else's business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// An ordinary definition.
+    Global,
+    /// A weak one.
+    Weak,
+}
+
+/// Who can see a definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visibility {
+    /// Every dso.
+    Default,
+    /// Nobody but the dso itself.
+    Hidden,
+}
+
+/// What a symbol names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SymbolKind {
+    /// A function.
+    Function(FuncIndex),
+    /// Data, at this distance from `__memory_base`.
+    Data(u64),
+    /// Data at this address, whatever the base.
+    Absolute(u64),
+    /// Data at this distance from the thread's block.
+    Tls(u64),
+    /// A global that is no address: mutable, or no integer, or not known before instantiation.
+    Global(GlobalIndex),
+    /// A tag.
+    Tag(TagIndex),
+}
+
+impl SymbolKind {
+    /// The word for it in messages.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            SymbolKind::Function(_) => "a function",
+            SymbolKind::Data(_) | SymbolKind::Absolute(_) => "data",
+            SymbolKind::Tls(_) => "thread-local data",
+            SymbolKind::Global(_) => "a global",
+            SymbolKind::Tag(_) => "a tag",
+        }
+    }
+}
+
+/// A definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    /// What it names.
+    pub kind: SymbolKind,
+    /// Strong or weak.
+    pub binding: Binding,
+    /// Who can see it.
+    pub visibility: Visibility,
+}
+
+/// What a dso defines, hashed by name.
+#[derive(Debug, Default)]
+pub struct SymbolTable {
+    symbols: HashMap<Arc<str>, Symbol>,
+}
+
+impl SymbolTable {
+    /// The symbols among the exports of `module`.
+    #[must_use]
+    pub fn of_module(module: &Module, dylink: Option<&Dylink>) -> SymbolTable {
+        let mut symbols = HashMap::new();
+        for export in &module.exports {
+            if NEVER_SYMBOLS.contains(&export.name.as_str()) {
+                continue;
+            }
+            let flags = dylink.map_or(SymbolFlags(0), |dylink| dylink.export_flags(&export.name));
+            let kind = match export.entity {
+                Entity::Func(func) => SymbolKind::Function(func),
+                Entity::Global(global) => global_kind(module, global, flags),
+                Entity::Tag(tag) => SymbolKind::Tag(tag),
+                Entity::Memory(_) | Entity::Table(_) => continue,
+            };
+            let binding = if flags.is_weak() { Binding::Weak } else { Binding::Global };
+            let visibility =
+                if flags.is_hidden() { Visibility::Hidden } else { Visibility::Default };
+            symbols.insert(Arc::from(export.name.as_str()), Symbol { kind, binding, visibility });
+        }
+        SymbolTable { symbols }
+    }
+
+    /// The definition of `name` that other dsos see.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Symbol> {
+        self.symbols.get(name).filter(|symbol| symbol.visibility == Visibility::Default)
+    }
+
+    /// The definition of `name` that the dso itself sees.
+    #[must_use]
+    pub fn get_own(&self, name: &str) -> Option<&Symbol> {
+        self.symbols.get(name)
+    }
+
+    /// Names that other dsos see.
+    pub fn visible_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.iter().filter(|(_, symbol)| symbol.visibility == Visibility::Default).map(|(n, _)| n)
+    }
+
+    /// Every definition.
+    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Symbol)> {
+        self.symbols.iter()
+    }
+
+    /// How many definitions there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.symbols.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.symbols.is_empty()
+    }
+}
+
+fn global_kind(module: &Module, global: GlobalIndex, flags: SymbolFlags) -> SymbolKind {
+    let ty = module.globals[global.index()];
+    let is_address = !ty.is_mutable && matches!(ty.value, ValType::I32 | ValType::I64);
+    let init = global.0.checked_sub(module.imported_globals);
+    let (true, Some(init)) = (is_address, init) else { return SymbolKind::Global(global) };
+    match evaluate(module, &module.global_inits[init as usize], &HashMap::new()) {
+        None => SymbolKind::Global(global),
+        Some(value) if flags.is_tls() => SymbolKind::Tls(value),
+        Some(value) if flags.is_absolute() => SymbolKind::Absolute(value),
+        Some(value) => SymbolKind::Data(value),
+    }
+}
+
+/// Value of a constant expression of integers, where imported globals of module `env` have the
+/// values in `env`. `None` if it depends on anything else.
+#[must_use]
+pub fn evaluate(
+    module: &Module,
+    expr: &ConstExpr,
+    env: &HashMap<&'static str, u64>,
+) -> Option<u64> {
+    let mut stack: Vec<u64> = Vec::new();
+    for op in &expr.ops {
+        let value = match op {
+            ConstOp::Value(value) => value.u64(),
+            ConstOp::GlobalGet(global) => global_value(module, *global, env)?,
+            ConstOp::RefFunc(_) | ConstOp::RefNull => return None,
+            operator => {
+                let (right, left) = (stack.pop()?, stack.pop()?);
+                binary(operator, left, right)?
+            }
+        };
+        stack.push(value);
+    }
+    stack.pop()
+}
+
+/// Value of an exported immutable global of integer type, if it is a constant.
+#[must_use]
+pub(crate) fn exported_constant(module: &Module, name: &str) -> Option<u64> {
+    match module.export(name)? {
+        Entity::Global(global) => global_value(module, global, &HashMap::new()),
+        _ => None,
+    }
+}
+
+fn binary(op: &ConstOp, left: u64, right: u64) -> Option<u64> {
+    let narrow = |value: u64| value & u64::from(u32::MAX);
+    Some(match op {
+        ConstOp::I32Add => narrow(left.wrapping_add(right)),
+        ConstOp::I32Sub => narrow(left.wrapping_sub(right)),
+        ConstOp::I32Mul => narrow(left.wrapping_mul(right)),
+        ConstOp::I64Add => left.wrapping_add(right),
+        ConstOp::I64Sub => left.wrapping_sub(right),
+        ConstOp::I64Mul => left.wrapping_mul(right),
+        _ => return None,
+    })
+}
+
+fn global_value(
+    module: &Module,
+    global: GlobalIndex,
+    env: &HashMap<&'static str, u64>,
+) -> Option<u64> {
+    if module.globals[global.index()].is_mutable {
+        return None;
+    }
+    if let Some(init) = global.0.checked_sub(module.imported_globals) {
+        // Validation lets an initial value refer to earlier globals only: this ends.
+        return evaluate(module, &module.global_inits[init as usize], env);
+    }
+    let mut globals =
+        module.imports.iter().filter(|import| matches!(import.ty, EntityType::Global(_)));
+    let import = globals.nth(global.index())?;
+    if import.module == "env" { env.get(import.field.as_str()).copied() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Binding, SymbolKind, SymbolTable, Visibility};
+    use crate::dylink::Dylink;
+
+    #[track_caller]
+    fn symbols(text: &str) -> SymbolTable {
+        let bytes = wat::parse_str(text).expect("valid text");
+        let module = dynvm_jit::decode(bytes).expect("valid module");
+        let dylink = Dylink::of_module(&module).expect("well-formed");
+        SymbolTable::of_module(&module, dylink.as_ref())
+    }
+
+    #[test]
+    fn kinds_follow_mutability_and_flags() {
+        let table = symbols(
+            r#"(module (@dylink.0 (mem-info (memory 64 2)) (export-info "t" tls) (export-info "a" absolute)
+                  (export-info "h" visibility-hidden) (export-info "w" binding-weak))
+                (func (export "f")) (func (export "h")) (func (export "w"))
+                (global (export "d") i32 (i32.const 8))
+                (global (export "e") i32 (i32.add (i32.const 8) (i32.const -4)))
+                (global (export "t") i32 (i32.const 12))
+                (global (export "a") i32 (i32.const 16))
+                (global (export "m") (mut i32) (i32.const 16))
+                (global (export "x") f32 (f32.const 1))
+                (global (export "__dso_handle") i32 (i32.const 0))
+                (func (export "_initialize")) (func (export "__wasm_call_ctors")))"#,
+        );
+        let kind = |name: &str| table.get(name).map(|symbol| symbol.kind);
+        assert!(matches!(kind("f"), Some(SymbolKind::Function(_))));
+        assert_eq!(kind("d"), Some(SymbolKind::Data(8)));
+        assert_eq!(kind("e"), Some(SymbolKind::Data(4)));
+        assert_eq!(kind("t"), Some(SymbolKind::Tls(12)));
+        assert_eq!(kind("a"), Some(SymbolKind::Absolute(16)));
+        assert!(matches!(kind("m"), Some(SymbolKind::Global(_))));
+        assert!(matches!(kind("x"), Some(SymbolKind::Global(_))));
+        assert_eq!(kind("h"), None);
+        assert_eq!(kind("__dso_handle"), None);
+        assert_eq!(kind("_initialize"), None);
+        assert_eq!(table.get("w").map(|symbol| symbol.binding), Some(Binding::Weak));
+        let hidden = table.iter().find(|(name, _)| &***name == "h").map(|(_, symbol)| symbol);
+        assert_eq!(hidden.map(|symbol| symbol.visibility), Some(Visibility::Hidden));
+    }
+}
