@@ -6,7 +6,7 @@ use cranelift_codegen::ir::{
     ExtFuncData, ExternalName, FuncRef, Inst, InstBuilder, MemFlagsData, SigRef, UserExternalName,
     Value,
 };
-use wasmparser::Operator;
+use wasmparser::{FunctionBody, Operator};
 
 use super::region::Region;
 use super::{Translator, trap_code};
@@ -23,6 +23,31 @@ enum Target {
     Direct(FuncRef),
     /// The code at an address.
     Address(SigRef, Value),
+}
+
+/// Whether a function calls nothing, neither wasm nor the runtime, on its main path.
+pub fn is_leaf(body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
+    let mut operators = body.get_operators_reader()?;
+    while !operators.eof() {
+        if matches!(
+            operators.read()?,
+            Operator::Call { .. }
+                | Operator::CallIndirect { .. }
+                | Operator::MemoryGrow { .. }
+                | Operator::MemoryFill { .. }
+                | Operator::MemoryCopy { .. }
+                | Operator::MemoryInit { .. }
+                | Operator::TableGet { .. }
+                | Operator::TableSet { .. }
+                | Operator::TableGrow { .. }
+                | Operator::TableFill { .. }
+                | Operator::TableCopy { .. }
+                | Operator::TableInit { .. }
+        ) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 impl Translator<'_> {
@@ -72,10 +97,12 @@ impl Translator<'_> {
 
     /// Every call but tail calls, which leave no frame for an exception to unwind, is emitted here.
     fn emit_call(&mut self, target: Target, args: &[Value]) -> Inst {
-        match target {
+        let call = match target {
             Target::Direct(func) => self.ins().call(func, args),
             Target::Address(signature, code) => self.ins().call_indirect(signature, code, args),
-        }
+        };
+        self.forget_context();
+        call
     }
 
     /// Calls a function of the runtime. Operands come without the context.
@@ -139,7 +166,8 @@ impl Translator<'_> {
     /// The function in the table element that the topmost operand selects, its type checked.
     fn callee_in_table(&mut self, table: u32, ty: TypeIndex) -> Target {
         let index = self.pop();
-        let element = self.element_to_call(table, index);
+        let (base, distance) = self.element_to_call(table, index);
+        let element = self.ins().iadd(base, distance);
         // The load faults where the table ends.
         let region = Region::Table.declare(self.builder.func);
         let checked = MemFlagsData::new()
@@ -151,6 +179,9 @@ impl Translator<'_> {
         let expected = self.imm32(expected.0);
         let is_other = self.ins().icmp(IntCC::NotEqual, found, expected);
         self.fail_if(is_other, |translator| {
+            // The same sum, but not the same expression: as one it would be computed on the main
+            // path, where the loads need no register for it.
+            let element = translator.ins().iadd(distance, base);
             translator.call_builtin(Builtin::IndirectCallFailed, &[element, expected]);
             // The runtime does not come back from there.
             translator.ins().trap(trap_code(TrapCode::IndirectCallTypeMismatch));
@@ -161,9 +192,9 @@ impl Translator<'_> {
         Target::Address(self.signature(ty), code)
     }
 
-    /// The address of an element. The process table is reserved for every 32-bit index, so that
-    /// no check is needed here; others are checked.
-    fn element_to_call(&mut self, table: u32, index: Value) -> Value {
+    /// The address of an element, as the table's and the distance from there. The process table is
+    /// reserved for every 32-bit index, so that no check is needed here; others are checked.
+    fn element_to_call(&mut self, table: u32, index: Value) -> (Value, Value) {
         let place = self.instance.tables[table as usize];
         let is_64 = self.module.tables[table as usize].is_64;
         let index = self.widen(index);
@@ -182,8 +213,7 @@ impl Translator<'_> {
             self.ins().load(I64, flags, context, place.descriptor.offset() + VmDescriptor::BASE)
         };
         let size_log2 = i64::from(size_of::<VmFuncRef>().trailing_zeros());
-        let distance = self.ins().ishl_imm_u(index, size_log2);
-        self.ins().iadd(base, distance)
+        (base, self.ins().ishl_imm_u(index, size_log2))
     }
 
     /// Goes to a block off the main path if `condition` is not zero; `fail` ends that block.
@@ -194,8 +224,8 @@ impl Translator<'_> {
         self.builder.seal_block(failed);
         self.builder.seal_block(next);
         self.builder.set_cold_block(failed);
-        self.builder.switch_to_block(failed);
+        self.enter(failed);
         fail(self);
-        self.builder.switch_to_block(next);
+        self.enter(next);
     }
 }

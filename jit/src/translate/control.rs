@@ -110,7 +110,7 @@ impl Translator<'_> {
         let header = self.block_with_params(&params);
         self.jump_to(header, params.len());
         self.push_frame(ty, FrameKind::Loop { header });
-        self.builder.switch_to_block(header);
+        self.enter(header);
         let height = self.stack.len() - params.len();
         self.stack.truncate(height);
         self.stack.extend_from_slice(self.builder.block_params(header));
@@ -127,7 +127,7 @@ impl Translator<'_> {
         let (params, _) = self.block_types(ty);
         let params = self.peek_n(params.len()).to_vec();
         self.push_frame(ty, FrameKind::If { otherwise, params });
-        self.builder.switch_to_block(then);
+        self.enter(then);
     }
 
     fn begin_else(&mut self) {
@@ -142,7 +142,7 @@ impl Translator<'_> {
         }
         self.stack.truncate(height);
         self.stack.extend(params);
-        self.builder.switch_to_block(otherwise);
+        self.enter(otherwise);
         self.is_reachable = true;
     }
 
@@ -162,7 +162,7 @@ impl Translator<'_> {
         // on the stack already.
         if frame.is_exit_used {
             self.builder.seal_block(frame.exit);
-            self.builder.switch_to_block(frame.exit);
+            self.enter(frame.exit);
             self.stack.truncate(frame.height);
             self.stack.extend_from_slice(self.builder.block_params(frame.exit));
             self.is_reachable = true;
@@ -190,7 +190,7 @@ impl Translator<'_> {
         let args = self.block_args(count);
         self.ins().brif(condition, target, &args, next, &[]);
         self.builder.seal_block(next);
-        self.builder.switch_to_block(next);
+        self.enter(next);
     }
 
     fn branch_table(&mut self, targets: &BrTable<'_>) {
