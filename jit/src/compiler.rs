@@ -1,5 +1,7 @@
 //! The compiler: functions of an instance, in parallel, to machine code.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
@@ -77,23 +79,54 @@ impl Compiler {
         // The longest first, so that no thread is left alone with one at the end.
         let mut order = (0..bodies.len()).collect::<Vec<_>>();
         order.sort_by_key(|index| std::cmp::Reverse(bodies[*index].len()));
-        let compiled = order
-            .par_iter()
+        let next = AtomicUsize::new(0);
+        let compiled = (0..rayon::current_num_threads().min(bodies.len()))
+            .into_par_iter()
             .with_max_len(1)
-            .map_init(Worker::default, |worker, index| {
-                let func = DefinedFuncIndex(u32::try_from(*index).expect("functions are bounded"));
-                self.compile_function(worker, instance, func).map(|code| (*index, code))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+            .map(|_| self.compile_some(instance, &order, &next))
+            .collect::<Vec<_>>();
 
         let mut codes = vec![Code::default(); bodies.len()];
-        for (index, code) in compiled {
-            codes[index] = code;
+        let mut failures = Vec::new();
+        for (index, result) in compiled.into_iter().flatten() {
+            match result {
+                Ok(code) => codes[index] = code,
+                Err(error) => failures.push((index, error)),
+            }
         }
-        Ok(codes)
+        // Whatever the threads did first, a module always fails in the same way.
+        match failures.into_iter().min_by_key(|(index, _)| *index) {
+            None => Ok(codes),
+            Some((_, error)) => Err(error),
+        }
     }
 
-    fn compile_function(
+    /// Compiles functions in this order, for as long as no other thread has taken the last.
+    fn compile_some(
+        &self,
+        instance: &Instance,
+        order: &[usize],
+        next: &AtomicUsize,
+    ) -> Vec<(usize, Result<Code, CompileError>)> {
+        let mut worker = Worker::default();
+        let mut compiled = Vec::new();
+        while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let func = DefinedFuncIndex(u32::try_from(index).expect("functions are bounded"));
+            compiled.push((index, self.compile_with(&mut worker, instance, func)));
+        }
+        compiled
+    }
+
+    /// Compiles one function.
+    pub fn compile_function(
+        &self,
+        instance: &Instance,
+        func: DefinedFuncIndex,
+    ) -> Result<Code, CompileError> {
+        self.compile_with(&mut Worker::default(), instance, func)
+    }
+
+    fn compile_with(
         &self,
         worker: &mut Worker,
         instance: &Instance,
@@ -118,7 +151,7 @@ impl Compiler {
         Ok(worker.context.func.display().to_string())
     }
 
-    /// The function's instructions, as text.
+    /// The function's instructions, as text. Callees have the names that the module gives them.
     pub fn asm(&self, instance: &Instance, func: DefinedFuncIndex) -> Result<String, CompileError> {
         let mut worker = Worker::default();
         self.translate(&mut worker, instance, func)?;
@@ -127,7 +160,14 @@ impl Compiler {
             .context
             .compile(&*self.isa, &mut ControlPlane::default())
             .map_err(|error| failed(instance, func, describe(&error.inner)))?;
-        Ok(compiled.vcode.clone().unwrap_or_default())
+        let mut text = compiled.vcode.clone().unwrap_or_default();
+        for (reference, name) in worker.context.func.params.user_named_funcs() {
+            let position = instance.functions.iter().position(|callee| callee.func.0 == name.index);
+            let position = position.expect("only functions of the instance are named");
+            let callee = instance.module.func_name(FuncIndex(position as u32));
+            text = text.replace(&format!("User({reference})"), &callee);
+        }
+        Ok(text)
     }
 
     fn translate(

@@ -307,10 +307,14 @@ fn stubs() {
 fn text() {
     let instance = instance(
         r#"(module (memory 1) (global $base i32 (i32.const 0))
-        (func (result i32) (i32.load offset=4 (i32.add (global.get $base) (i32.const 16)))))"#,
+        (func $loads (result i32)
+          (i32.load offset=4 (i32.add (global.get $base) (i32.const 16))))
+        (func (drop (call $loads))))"#,
     );
     let clif = compiler().clif(&instance, DefinedFuncIndex(0)).unwrap();
     assert!(clif.contains("get_pinned_reg"), "{clif}");
     let asm = compiler().asm(&instance, DefinedFuncIndex(0)).unwrap();
     assert!(asm.contains("0x10014(%r"), "{asm}");
+    let asm = compiler().asm(&instance, DefinedFuncIndex(1)).unwrap();
+    assert!(asm.contains("call    loads"), "{asm}");
 }
