@@ -9,6 +9,7 @@ use crate::context::{FuncId, VmFuncRef};
 use crate::entry::{self, Activation, Fault};
 use crate::error::Error;
 use crate::instance::{InstanceId, TableId};
+use crate::interrupt::{self, Interrupter};
 use crate::process::{Definer, Process};
 use crate::signals;
 use crate::text::{Owner, Unplaced};
@@ -46,6 +47,12 @@ impl Process {
         Ok(ty.results.iter().zip(values).map(|(ty, raw)| Value::from_raw(*ty, raw)).collect())
     }
 
+    /// What stops this process's wasm from another thread.
+    #[must_use]
+    pub fn interrupter(&self) -> Interrupter {
+        self.interrupter.clone()
+    }
+
     /// Runs the start function of an instance, if it has one.
     ///
     /// # Errors
@@ -78,6 +85,9 @@ impl Process {
     fn enter(&mut self, entry: usize, code: usize, values: &mut [RawValue]) -> Result<(), Stop> {
         signals::install()
             .map_err(|error| Stop::from(Trap::new(TrapCode::Host, error.to_string())))?;
+        if self.interrupter.take() {
+            return Err(TrapCode::Interrupted.into());
+        }
         let text = self.text.range();
         let previous = self.context().activation;
         let outer_call = (self.context().host_call_fp, self.context().host_call_pc);
@@ -101,6 +111,9 @@ impl Process {
             context.activation = activation_address as usize;
         });
         let outer = signals::set_current(activation_address);
+        if previous == 0 {
+            self.interrupter.enter();
+        }
         // SAFETY: `entry` was compiled for the type of `code` (both come from one `VmFuncRef`, or
         // the caller is `call`), and `values` has a slot for each parameter and result. `pinned`
         // is this process's, whose context names `activation` since the line above. The stack is
@@ -109,6 +122,9 @@ impl Process {
             entry::enter(entry, code, values.as_mut_ptr(), pinned, stack_top, activation_address)
         };
         signals::set_current(outer);
+        if previous == 0 {
+            self.interrupter.leave();
+        }
         let raised_at = (self.context().host_call_fp, self.context().host_call_pc);
         // Where wasm was is told before the activation is taken out: the walk starts from it.
         let result = match outcome {
@@ -143,6 +159,10 @@ impl Process {
         if is_access && self.process_table().contains(fault.address) {
             let index = (fault.address - self.process_table().base()) / size_of::<VmFuncRef>();
             return (TrapCode::UndefinedElement, Some(self.undefined_element(index as u64)));
+        }
+        if fault.signal == interrupt::SIGNAL {
+            self.interrupter.take();
+            return (TrapCode::Interrupted, None);
         }
         let code = self.text.trap_at(fault.pc).unwrap_or_else(|| {
             panic!(

@@ -33,6 +33,8 @@ mod builtins;
 mod call;
 #[expect(unsafe_code, reason = "switches stacks and leaves frames behind")]
 mod entry;
+#[expect(unsafe_code, reason = "signals the thread that runs wasm")]
+mod interrupt;
 #[expect(unsafe_code, reason = "gives slices of mapped memory")]
 mod memory;
 #[expect(unsafe_code, reason = "maps address space and changes its protection")]
@@ -50,6 +52,7 @@ mod text;
 
 pub use bind::constant_global;
 pub use error::Error;
+pub use interrupt::Interrupter;
 pub use process::{Config, HostFunc, HostFunction, Placement, Process};
 pub use stubs::Stubs;
 pub use trap::{Frame, Stop, Trap};

@@ -121,6 +121,7 @@ pub struct Process {
     pub(crate) unplaced: Vec<Unplaced>,
     /// Entry trampoline for each type that was called from the host.
     pub(crate) entries: HashMap<TypeId, usize>,
+    pub(crate) interrupter: crate::interrupt::Interrupter,
 }
 
 impl fmt::Debug for Process {
@@ -154,6 +155,7 @@ impl Process {
             definers: BTreeMap::new(),
             unplaced: Vec::new(),
             entries: HashMap::new(),
+            interrupter: crate::interrupt::Interrupter::default(),
         };
         let limit = process.stack.limit();
         let table_base = process.process_table().base();

@@ -11,8 +11,10 @@ use crate::entry::{Activation, FAULTED, Fault, land};
 use crate::error::Error;
 use crate::reservation::{Access, Reservation};
 
-/// The signals that compiled code raises: bad access, `ud2`, division.
-const SIGNALS: [i32; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
+/// The signals that compiled code raises (bad access, `ud2`, division), and the one that others
+/// send to stop it.
+const SIGNALS: [i32; 5] =
+    [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, crate::interrupt::SIGNAL];
 
 /// Bytes for the handler's own stack, without its guard page.
 const HANDLER_STACK_BYTES: usize = 64 * 1024;
@@ -118,7 +120,12 @@ fn chain(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let position = SIGNALS.iter().position(|known| *known == signal);
     let previous = PREVIOUS.get().zip(position).map(|(all, position)| all[position]);
     let handler = previous.map_or(libc::SIG_DFL, |previous| previous.sa_sigaction);
-    if handler == libc::SIG_DFL || handler == libc::SIG_IGN {
+    let is_request = signal == crate::interrupt::SIGNAL;
+    if handler == libc::SIG_IGN || is_request && handler == libc::SIG_DFL {
+        // Ignored by default: the host function that it met goes on.
+        return;
+    }
+    if handler == libc::SIG_DFL {
         // The instruction runs again when we return and then ends the process as it would have.
         // SAFETY: restoring the default action is allowed in a handler.
         unsafe { libc::signal(signal, libc::SIG_DFL) };

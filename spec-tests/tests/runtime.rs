@@ -1,0 +1,298 @@
+//! The runtime under compiled code: host calls, traps, nesting, interruption, giving back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dynvm_jit::{Compiler, Settings};
+use dynvm_vm::code::TrapCode;
+use dynvm_vm::context::FuncId;
+use dynvm_vm::instance::{Extern, InstanceId};
+use dynvm_vm::module::Entity;
+use dynvm_vm::types::{FuncType, ValType};
+use dynvm_vm::value::Value;
+use dynvm_vm::{Config, HostFunction, Placement, Process, Stop, Trap};
+
+/// A process whose modules import from `host`.
+struct Fixture {
+    compiler: Arc<Compiler>,
+    process: Process,
+    host: Vec<(&'static str, FuncId)>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let compiler = Arc::new(Compiler::new(&Settings::default()).unwrap());
+        let config = Config { stack_size_bytes: 256 * 1024, ..Config::default() };
+        let process = Process::new(&config, Arc::<Compiler>::clone(&compiler)).unwrap();
+        Fixture { compiler, process, host: Vec::new() }
+    }
+
+    fn host(
+        &mut self,
+        name: &'static str,
+        ty: FuncType,
+        func: impl Fn(&mut Process, &mut [dynvm_vm::value::RawValue]) -> Result<(), Stop>
+        + Send
+        + Sync
+        + 'static,
+    ) {
+        let function = HostFunction { name: name.to_owned(), ty, func: Arc::new(func) };
+        let func = self.process.add_host_function(function).unwrap();
+        self.host.push((name, func));
+    }
+
+    fn load(&mut self, name: &str, placement: Placement, text: &str) -> InstanceId {
+        let module = Arc::new(dynvm_jit::decode(wast_binary(text)).unwrap());
+        let imports: Vec<Extern> = module
+            .imports
+            .iter()
+            .map(|import| {
+                let (_, func) =
+                    self.host.iter().find(|(name, _)| *name == import.field).unwrap();
+                Extern::Func(Process::callee(*func))
+            })
+            .collect();
+        let id = self.process.declare(name, module, placement).unwrap();
+        self.process.bind(id, &imports).unwrap();
+        let code = self.compiler.compile(self.process.instance(id)).unwrap();
+        self.process.publish(id, code);
+        self.process.link().unwrap();
+        self.process.initialize(id).unwrap();
+        self.process.start(id).unwrap();
+        id
+    }
+
+    fn func(&self, id: InstanceId, name: &str) -> FuncId {
+        let instance = self.process.instance(id);
+        match instance.module.export(name) {
+            Some(Entity::Func(func)) => instance.functions[func.index()].func,
+            other => panic!("`{name}` is {other:?}"),
+        }
+    }
+
+    fn call(&mut self, id: InstanceId, name: &str, args: &[Value]) -> Result<Vec<Value>, Stop> {
+        let func = self.func(id, name);
+        self.process.call(func, args)
+    }
+}
+
+fn wast_binary(text: &str) -> Vec<u8> {
+    let buffer = wast::parser::ParseBuffer::new(text).unwrap();
+    wast::parser::parse::<wast::Wat<'_>>(&buffer).unwrap().encode().unwrap()
+}
+
+fn trap(outcome: Result<Vec<Value>, Stop>) -> Box<Trap> {
+    match outcome {
+        Err(Stop::Trap(trap)) => trap,
+        other => panic!("expected a trap, found {other:?}"),
+    }
+}
+
+fn i32s(params: usize, results: usize) -> FuncType {
+    FuncType::new(vec![ValType::I32; params], vec![ValType::I32; results])
+}
+
+#[test]
+fn host_function_takes_and_gives_every_type() {
+    let mut fixture = Fixture::new();
+    let all = [ValType::I32, ValType::I64, ValType::F32, ValType::F64, ValType::V128];
+    let ty = FuncType::new(all, all.into_iter().rev().collect::<Vec<_>>());
+    fixture.host("reverse", ty, |_, values| {
+        values.reverse();
+        Ok(())
+    });
+    let id = fixture.load(
+        "main",
+        Placement::Private,
+        r#"(module
+          (import "host" "reverse" (func $reverse
+            (param i32 i64 f32 f64 v128) (result v128 f64 f32 i64 i32)))
+          (func (export "run") (result v128 f64 f32 i64 i32)
+            (call $reverse (i32.const -1) (i64.const 1234567890123) (f32.const 1.5)
+              (f64.const -2.25) (v128.const i64x2 7 9))))"#,
+    );
+    let values = fixture.call(id, "run", &[]).unwrap();
+    let expected = [
+        Value::V128(7 | 9 << 64),
+        Value::F64(-2.25),
+        Value::F32(1.5),
+        Value::I64(1_234_567_890_123),
+        Value::I32(-1),
+    ];
+    assert_eq!(values, expected);
+}
+
+#[test]
+fn exit_passes_through_wasm_and_is_no_trap() {
+    let mut fixture = Fixture::new();
+    fixture.host("exit", i32s(1, 0), |_, values| Err(Stop::Exit(values[0].u32())));
+    let id = fixture.load(
+        "main",
+        Placement::Private,
+        r#"(module (import "host" "exit" (func $exit (param i32)))
+          (func (export "run") (call $exit (i32.const 7)) unreachable))"#,
+    );
+    assert!(matches!(fixture.call(id, "run", &[]), Err(Stop::Exit(7))));
+}
+
+#[test]
+fn backtrace_names_each_frame_through_nested_entries() {
+    let mut fixture = Fixture::new();
+    let id = {
+        let inner: Arc<std::sync::OnceLock<FuncId>> = Arc::default();
+        let called = Arc::clone(&inner);
+        fixture.host("again", i32s(0, 0), move |process, _| {
+            process.call(*called.get().unwrap(), &[]).map(drop)
+        });
+        let id = fixture.load(
+            "main.wasm",
+            Placement::Private,
+            r#"(module (import "host" "again" (func $again))
+              (func $inner (export "inner") (call $deep))
+              (func $deep unreachable)
+              (func $outer (export "outer") (call $again)))"#,
+        );
+        inner.set(fixture.func(id, "inner")).unwrap();
+        id
+    };
+    let trap = trap(fixture.call(id, "outer", &[]));
+    assert_eq!(
+        trap.to_string(),
+        "wasm trap: unreachable\n  #0 main.wasm!deep+0x1\n  #1 main.wasm!inner+0x1\n  \
+         #2 main.wasm!outer+0x1"
+    );
+}
+
+#[test]
+fn each_trap_is_told_from_the_others_and_leaves_the_process_whole() {
+    let mut fixture = Fixture::new();
+    let id = fixture.load(
+        "main",
+        Placement::Process,
+        r#"(module (memory 1) (table 2 funcref) (type $v (func)) (elem (i32.const 1) $one)
+          (func $one (param i32))
+          (func (export "load") (drop (i32.load offset=0xffffffff (i32.const -1))))
+          (func (export "fill") (memory.fill (i32.const 65535) (i32.const 0) (i32.const 2)))
+          (func (export "null") (call_indirect (type $v) (i32.const 0)))
+          (func (export "type") (call_indirect (type $v) (i32.const 1)))
+          (func (export "element") (call_indirect (type $v) (i32.const -1)))
+          (func (export "near") (call_indirect (type $v) (i32.const 2)))
+          (func (export "divide") (drop (i32.div_s (i32.const 1) (i32.const 0))))
+          (func (export "overflow") (drop (i32.div_s (i32.const 0x80000000) (i32.const -1))))
+          (func (export "nan") (drop (i32.trunc_f32_s (f32.const nan))))
+          (func $deep (export "deep") (call $deep))
+          (func (export "fine") (result i32) (i32.load (i32.const 65532))))"#,
+    );
+    let cases = [
+        ("load", "out of bounds memory access: address 0x1fffffffe, the memory has 0x10000 bytes"),
+        ("fill", "out of bounds memory access"),
+        ("null", "uninitialized element: table index 0 is null"),
+        (
+            "type",
+            "indirect call type mismatch: expected () -> (), found `main!one` of type (i32) -> () \
+             at table index 1",
+        ),
+        ("element", "undefined element: table index 4294967295, the table has 2 elements"),
+        ("near", "undefined element: table index 2, the table has 2 elements"),
+        ("divide", "integer divide by zero"),
+        ("overflow", "integer overflow"),
+        ("nan", "invalid conversion to integer"),
+        ("deep", "call stack exhausted"),
+    ];
+    for (name, message) in cases {
+        let trap = trap(fixture.call(id, name, &[]));
+        let first = trap.to_string().lines().next().unwrap().to_owned();
+        assert_eq!(first, format!("wasm trap: {message}"), "{name}");
+        assert_eq!(fixture.call(id, "fine", &[]).unwrap(), [Value::I32(0)], "after {name}");
+    }
+    let deep = trap(fixture.call(id, "deep", &[]));
+    assert_eq!(deep.backtrace.len(), 64);
+    assert!(deep.frames_omitted > 1000, "{}", deep.frames_omitted);
+}
+
+#[test]
+fn ten_thousand_traps_in_one_process() {
+    let mut fixture = Fixture::new();
+    let id = fixture.load(
+        "main",
+        Placement::Process,
+        r#"(module (memory 1)
+          (func (export "load") (drop (i32.load (i32.const 65536))))
+          (func (export "copy")
+            (memory.copy (i32.const 0) (i32.const 65535) (i32.const 2))))"#,
+    );
+    for _ in 0..10_000 {
+        assert_eq!(trap(fixture.call(id, "load", &[])).code, TrapCode::MemoryOutOfBounds);
+        assert_eq!(trap(fixture.call(id, "copy", &[])).code, TrapCode::MemoryOutOfBounds);
+    }
+}
+
+#[test]
+fn host_is_not_called_without_stack() {
+    let mut fixture = Fixture::new();
+    fixture.host("room", i32s(0, 0), |_, _| Ok(()));
+    let id = fixture.load(
+        "main",
+        Placement::Private,
+        r#"(module (import "host" "room" (func $room))
+          (func $deep (export "deep") (call $room) (call $deep)))"#,
+    );
+    assert_eq!(trap(fixture.call(id, "deep", &[])).code, TrapCode::StackOverflow);
+}
+
+#[test]
+fn panic_of_a_host_function_goes_on_behind_the_wasm_frames() {
+    let mut fixture = Fixture::new();
+    fixture.host("panic", i32s(0, 0), |_, _| panic!("out of ideas"));
+    let id = fixture.load(
+        "main",
+        Placement::Private,
+        r#"(module (import "host" "panic" (func $panic)) (func (export "run") (call $panic)))"#,
+    );
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        fixture.call(id, "run", &[]).map(drop)
+    }));
+    let message = *caught.unwrap_err().downcast::<&str>().unwrap();
+    assert_eq!(message, "out of ideas");
+}
+
+#[test]
+fn interruption_ends_a_loop() {
+    let mut fixture = Fixture::new();
+    let id = fixture.load(
+        "main",
+        Placement::Private,
+        r#"(module (func (export "spin") (loop $again (br $again)))
+          (func (export "fine") (result i32) (i32.const 3)))"#,
+    );
+    let interrupter = fixture.process.interrupter();
+    let asker = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(20));
+        interrupter.interrupt();
+        while interrupter.is_pending() {
+            std::thread::sleep(Duration::from_millis(1));
+            interrupter.interrupt();
+        }
+    });
+    assert_eq!(trap(fixture.call(id, "spin", &[])).code, TrapCode::Interrupted);
+    asker.join().unwrap();
+    // The asker may have asked once more between the trap and its look.
+    let _ = fixture.call(id, "fine", &[]);
+    assert_eq!(fixture.call(id, "fine", &[]).unwrap(), [Value::I32(3)]);
+}
+
+#[test]
+fn text_of_a_discarded_instance_is_used_again() {
+    let mut fixture = Fixture::new();
+    let mut last = None;
+    for round in 0..2_000 {
+        let text = format!(r#"(module (func (export "run") (result i32) (i32.const {round})))"#);
+        let id = fixture.load("again", Placement::Private, &text);
+        assert_eq!(fixture.call(id, "run", &[]).unwrap(), [Value::I32(round)]);
+        let func = fixture.func(id, "run");
+        fixture.process.discard(id);
+        assert_eq!(fixture.process.func_type_id(func), None);
+        last = Some(func);
+    }
+    assert!(fixture.process.func_name(last.unwrap()).starts_with("unloaded function"));
+}
