@@ -1,0 +1,201 @@
+//! The command line: what the user may say, and what it means.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Everything the command line can ask for.
+#[derive(Debug, Parser)]
+#[command(
+    name = "dynvm",
+    version,
+    about = "Runs WebAssembly programs that are linked dynamically",
+    override_usage = "dynvm [run] [OPTIONS] PROG.wasm [ARGS]...\n       \
+                      dynvm ldd|nm|objdump [OPTIONS] FILE",
+    after_help = AFTER_HELP,
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Options stand before PROG.wasm; whatever follows it belongs to the program.
+
+Environment:
+  DYNVM_LIBRARY_PATH  directories to search for libraries, separated by `:`
+  DYNVM_DEBUG         what to trace, separated by `,`; `help` lists it
+
+Exit status: the program's own; 2 wrong usage, 127 the program cannot be loaded, 134 it trapped, \
+70 a bug of dynvm";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a program (what happens without a subcommand)
+    #[command(override_usage = "dynvm [run] [OPTIONS] PROG.wasm [ARGS]...", after_help = AFTER_HELP)]
+    Run(Run),
+    /// Print what would be loaded, from where, and what is missing
+    Ldd(Ldd),
+    /// Print the symbols that a module defines and needs
+    Nm(Nm),
+    /// Print the machine code of a module's functions
+    Objdump(Objdump),
+}
+
+/// Names of the subcommands: a first word that is not one of them is a program.
+const SUBCOMMANDS: [&str; 4] = ["run", "ldd", "nm", "objdump"];
+
+/// Where libraries come from, and what the guest may reach.
+#[derive(Debug, Default, Args)]
+pub struct Search {
+    /// Grant a directory of the host to the program, under the name GUEST
+    #[arg(long = "dir", value_name = "HOST[::GUEST]")]
+    pub dirs: Vec<String>,
+    /// Search this directory for libraries before all others
+    #[arg(short = 'L', value_name = "DIR")]
+    pub library_path: Vec<PathBuf>,
+    /// Load this library first: its definitions come before all but the program's
+    #[arg(long = "preload", value_name = "LIB")]
+    pub preloads: Vec<PathBuf>,
+}
+
+/// `dynvm [run] [OPTIONS] PROG.wasm [ARGS]...`
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Directories and libraries.
+    #[command(flatten)]
+    pub search: Search,
+    /// Set an environment variable of the program, or pass one on
+    #[arg(long = "env", value_name = "NAME[=VALUE]")]
+    pub env: Vec<String>,
+    /// Limit the memory of the program (suffixes K, M, G)
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub max_memory: Option<u64>,
+    /// Size of the stack that compiled code runs on (suffixes K, M, G)
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub stack_size: Option<u64>,
+    /// Call this exported function with ARGS instead of running the program, and print its results
+    #[arg(long, value_name = "FUNCTION")]
+    pub invoke: Option<String>,
+    /// Print what loading cost to stderr
+    #[arg(long)]
+    pub stats: bool,
+    /// The program, and what it gets as arguments
+    #[arg(required = true, trailing_var_arg = true, value_names = ["PROG.wasm", "ARGS"])]
+    pub program: Vec<OsString>,
+}
+
+/// `dynvm ldd PROG.wasm`
+#[derive(Debug, Args)]
+pub struct Ldd {
+    /// Directories and libraries.
+    #[command(flatten)]
+    pub search: Search,
+    /// The program or library
+    #[arg(value_name = "PROG.wasm")]
+    pub program: PathBuf,
+}
+
+/// `dynvm nm FILE`
+#[derive(Debug, Args)]
+pub struct Nm {
+    /// The module
+    pub file: PathBuf,
+}
+
+/// `dynvm objdump FILE [FUNCTION]`
+#[derive(Debug, Args)]
+pub struct Objdump {
+    /// Directories and libraries.
+    #[command(flatten)]
+    pub search: Search,
+    /// Print Cranelift's intermediate code instead
+    #[arg(long)]
+    pub clif: bool,
+    /// The module
+    pub file: PathBuf,
+    /// Only this function: a name, or its index
+    pub function: Option<String>,
+}
+
+/// Parses the command line, the program's own name first.
+///
+/// # Errors
+/// What was wrong; also the request for help or for the version.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let first = arguments.get(1).and_then(|first| first.to_str());
+    let is_about_dynvm = matches!(first, None | Some("-h" | "--help" | "-V" | "--version"));
+    if !is_about_dynvm && !first.is_some_and(|first| SUBCOMMANDS.contains(&first)) {
+        arguments.insert(1, "run".into());
+    }
+    Ok(Cli::try_parse_from(arguments)?.command)
+}
+
+/// A number of bytes, with `K`, `M` or `G` for powers of 1024.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.char_indices().last() {
+        Some((end, 'k' | 'K')) => (&text[..end], 10),
+        Some((end, 'm' | 'M')) => (&text[..end], 20),
+        Some((end, 'g' | 'G')) => (&text[..end], 30),
+        _ => (text, 0),
+    };
+    let number: u64 =
+        digits.parse().map_err(|_| "expected bytes, as in 65536 or 64M".to_owned())?;
+    number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_run(line: &str, expected: &str) {
+        let arguments = std::iter::once("dynvm").chain(line.split_whitespace());
+        let found = match parse(arguments.map(OsString::from)) {
+            Ok(Command::Run(run)) => format!("dirs {:?} run {:?}", run.search.dirs, run.program),
+            Ok(other) => format!("{other:?}"),
+            Err(error) => format!("{}", error.kind()),
+        };
+        assert_eq!(found, expected, "dynvm {line}");
+    }
+
+    #[test]
+    fn what_follows_the_program_is_its_own() {
+        check_run("p.wasm", r#"dirs [] run ["p.wasm"]"#);
+        check_run("run p.wasm", r#"dirs [] run ["p.wasm"]"#);
+        check_run("--dir . p.wasm", r#"dirs ["."] run ["p.wasm"]"#);
+        check_run("run --dir . p.wasm", r#"dirs ["."] run ["p.wasm"]"#);
+        check_run("p.wasm --dir .", r#"dirs [] run ["p.wasm", "--dir", "."]"#);
+        check_run("p.wasm --help -c x", r#"dirs [] run ["p.wasm", "--help", "-c", "x"]"#);
+        check_run("p.wasm -- x", r#"dirs [] run ["p.wasm", "--", "x"]"#);
+        check_run("-- p.wasm -x", r#"dirs [] run ["p.wasm", "-x"]"#);
+        check_run("run ldd x", r#"dirs [] run ["ldd", "x"]"#);
+        check_run("./ldd x", r#"dirs [] run ["./ldd", "x"]"#);
+        check_run("--nonsense p.wasm", "unexpected argument found");
+        check_run("--dir .", "one or more required arguments were not provided");
+    }
+
+    #[track_caller]
+    fn check_size(text: &str, expected: Result<u64, &str>) {
+        assert_eq!(parse_size(text), expected.map_err(str::to_owned), "{text}");
+    }
+
+    #[test]
+    fn sizes() {
+        check_size("0", Ok(0));
+        check_size("65536", Ok(65536));
+        check_size("64K", Ok(64 << 10));
+        check_size("3m", Ok(3 << 20));
+        check_size("4G", Ok(4 << 30));
+        check_size("", Err("expected bytes, as in 65536 or 64M"));
+        check_size("K", Err("expected bytes, as in 65536 or 64M"));
+        check_size("-1", Err("expected bytes, as in 65536 or 64M"));
+        check_size("1é", Err("expected bytes, as in 65536 or 64M"));
+        check_size("18446744073709551615K", Err("too large"));
+    }
+}

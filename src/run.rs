@@ -1,0 +1,90 @@
+//! `dynvm [run]`: a program with its arguments, its environment and its directories.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use dynvm::vm::Stop;
+use dynvm::{Error, Options, Runtime, wasi};
+
+use crate::cli;
+use crate::failure::{Failure, print, say};
+
+/// Directories to search for libraries, separated by colons.
+const LIBRARY_PATH: &str = "DYNVM_LIBRARY_PATH";
+
+/// Runs a program to its end; the status is the guest's.
+pub fn run(run: &cli::Run) -> Result<u8, Failure> {
+    let (program, arguments) = run.program.split_first().expect("the command line requires one");
+    let mut options = options(&run.search)?;
+    options.memory_bytes_max = run.max_memory;
+    options.stack_size_bytes = run.stack_size;
+    set_world(&mut options.wasi, run, program, arguments)?;
+
+    let mut runtime = Runtime::open(Path::new(program), &options)?;
+    let outcome = match &run.invoke {
+        None => runtime.run().map(|status| status as u8).map_err(Failure::from),
+        Some(function) => invoke(&mut runtime, function, arguments),
+    };
+    let outcome = outcome.map_err(|failure| match failure {
+        Failure::Runtime(Error::Stop(Stop::Trap(trap))) => Failure::Trap(runtime.describe(&trap)),
+        failure => failure,
+    });
+    if run.stats {
+        say(&runtime.statistics());
+    }
+    outcome
+}
+
+/// Calls a function with arguments of the command line and prints what it returns, a line each.
+fn invoke(runtime: &mut Runtime, function: &str, arguments: &[OsString]) -> Result<u8, Failure> {
+    let arguments = arguments.iter().map(|argument| utf8(argument).map(str::to_owned));
+    let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
+    let results = runtime.invoke(function, &arguments)?;
+    print(&results.iter().map(|result| format!("{result}\n")).collect::<String>())?;
+    Ok(0)
+}
+
+/// What all commands that load have in common.
+pub fn options(search: &cli::Search) -> Result<Options, Failure> {
+    let mut options = Options::default();
+    options.library_dirs.clone_from(&search.library_path);
+    if let Some(path) = std::env::var_os(LIBRARY_PATH) {
+        let dirs = std::env::split_paths(&path).filter(|dir| !dir.as_os_str().is_empty());
+        options.library_dirs.extend(dirs);
+    }
+    options.preloads.clone_from(&search.preloads);
+    for dir in &search.dirs {
+        options.wasi.directory(dir.parse().map_err(Error::from)?);
+    }
+    Ok(options)
+}
+
+/// Arguments, environment and standard streams of the guest.
+fn set_world(
+    wasi: &mut wasi::Builder,
+    run: &cli::Run,
+    program: &OsStr,
+    arguments: &[OsString],
+) -> Result<(), Failure> {
+    wasi.inherit_stdio().argument(utf8(program)?);
+    if run.invoke.is_none() {
+        for argument in arguments {
+            wasi.argument(utf8(argument)?);
+        }
+    }
+    for variable in &run.env {
+        match variable.split_once('=') {
+            Some((name, value)) => _ = wasi.variable(name, value),
+            None => {
+                if let Some(value) = std::env::var_os(variable) {
+                    wasi.variable(variable, utf8(&value)?);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn utf8(text: &OsStr) -> Result<&str, Failure> {
+    text.to_str().ok_or_else(|| Failure::Usage(format!("`{}` is not UTF-8", text.display())))
+}

@@ -1,0 +1,176 @@
+//! A program with its libraries and its world, loaded and ready to run.
+
+use std::fmt::{self, Write as _};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dynvm_loader::ldd::Listing;
+use dynvm_loader::{FileIdentity, Flags, GuestFile, GuestFiles, Handle, LoadError, Loader};
+use dynvm_vm::value::Value;
+use dynvm_vm::{Config, Stop, Trap};
+use dynvm_wasi::Wasi;
+
+use crate::error::Error;
+
+/// What to load with, and what the guest may see.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Directories of the host that are searched for libraries before all others.
+    pub library_dirs: Vec<PathBuf>,
+    /// Libraries that come right behind the program in the search for symbols.
+    pub preloads: Vec<PathBuf>,
+    /// Most bytes that the guest's memory can have; `None` is what 32-bit addresses reach.
+    pub memory_bytes_max: Option<u64>,
+    /// Bytes of stack; `None` is 8 MiB. A guest has two of them: one for what its code keeps in
+    /// registers and locals, one in its memory for what it takes the address of.
+    pub stack_size_bytes: Option<u64>,
+    /// Whether functions that nobody defines trap when called instead of failing the load.
+    pub is_lazy: bool,
+    /// Arguments, environment, standard streams and directories.
+    pub wasi: dynvm_wasi::Builder,
+}
+
+impl Options {
+    /// The same for the loader.
+    fn loader(&self) -> Result<dynvm_loader::Options, Error> {
+        let wasi = self.wasi.build()?;
+        let mut options = dynvm_loader::Options {
+            library_dirs: self.library_dirs.clone(),
+            preload: self.preloads.clone(),
+            is_lazy: self.is_lazy,
+            host_functions: wasi.functions(),
+            guest_files: Some(Arc::new(View(wasi))),
+            ..dynvm_loader::Options::default()
+        };
+        let Config { memory_bytes_max, stack_size_bytes, .. } = &mut options.config;
+        *memory_bytes_max = self.memory_bytes_max.unwrap_or(*memory_bytes_max);
+        if let Some(bytes) = self.stack_size_bytes {
+            options.stack_size_bytes = bytes;
+            *stack_size_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        }
+        Ok(options)
+    }
+}
+
+/// The files that the guest was granted, as the dynamic linker asks for them.
+struct View(Wasi);
+
+impl GuestFiles for View {
+    fn open(&self, guest_path: &str) -> io::Result<GuestFile> {
+        let file = self.0.open_file(guest_path)?;
+        let identity = FileIdentity { device: file.device, inode: file.inode };
+        Ok(GuestFile { bytes: file.bytes, identity, path: file.path.into() })
+    }
+}
+
+/// A program with all its libraries in one process.
+pub struct Runtime {
+    loader: Loader,
+    arguments: Vec<String>,
+}
+
+impl Runtime {
+    /// Loads the program at `path`, a path of the host's, and all that it needs. Nothing of it has
+    /// run when this returns, but what relocates its data.
+    ///
+    /// # Errors
+    /// If anything is missing or wrong.
+    pub fn open(path: &Path, options: &Options) -> Result<Runtime, Error> {
+        let mut loader = Loader::new(options.loader()?)?;
+        loader.open_main(path)?;
+        Ok(Runtime { loader, arguments: options.wasi.arguments().to_vec() })
+    }
+
+    /// Runs the program to its end and gives its exit status.
+    ///
+    /// # Errors
+    /// If it traps.
+    pub fn run(&mut self) -> Result<u32, Error> {
+        match self.loader.run(&self.arguments) {
+            Ok(()) => Ok(0),
+            Err(Stop::Exit(status)) => Ok(status),
+            Err(stop) => Err(stop.into()),
+        }
+    }
+
+    /// Runs the constructors, then the function that the program exports as `name`, with arguments
+    /// read as values of its parameters' types.
+    ///
+    /// # Errors
+    /// If there is no such function, the arguments do not fit, or it does not return.
+    pub fn invoke(&mut self, name: &str, arguments: &[String]) -> Result<Vec<Value>, Error> {
+        self.loader.invoke(name, arguments).map_err(|error| match error {
+            LoadError::Stopped { stop, .. } => Error::Stop(stop),
+            error => error.into(),
+        })
+    }
+
+    /// Opens a library at a path of the host's, as `dlopen` does for the guest.
+    ///
+    /// # Errors
+    /// If it cannot be loaded, in which case nothing is.
+    pub fn open_library(&mut self, path: &Path, flags: Flags) -> Result<Handle, Error> {
+        Ok(self.loader.open(path, flags)?)
+    }
+
+    /// Address of a symbol, as `dlsym` gives it: of a function its index in the function table.
+    ///
+    /// # Errors
+    /// If nothing defines it.
+    pub fn symbol(&mut self, handle: Handle, name: &str) -> Result<u32, Error> {
+        Ok(self.loader.symbol(handle, name)?)
+    }
+
+    /// The dynamic linker, for all else.
+    pub fn loader(&mut self) -> &mut Loader {
+        &mut self.loader
+    }
+
+    /// A trap as text: why, and each function that was running, innermost first, with its place
+    /// in source where the module has debug information.
+    pub fn describe(&mut self, trap: &Trap) -> String {
+        let mut text = format!("wasm trap: {}", trap.code.message());
+        if let Some(detail) = &trap.detail {
+            write!(text, ": {detail}").expect("a string takes all text");
+        }
+        for (depth, frame) in trap.backtrace.iter().enumerate() {
+            write!(text, "\n  #{depth} {frame}").expect("a string takes all text");
+            if let Some(location) = self.loader.source_line(&frame.dso, frame.wasm_offset) {
+                write!(text, " at {location}").expect("a string takes all text");
+            }
+        }
+        text
+    }
+
+    /// What loading has cost, as text.
+    #[must_use]
+    pub fn statistics(&self) -> impl fmt::Display {
+        let statistics = self.loader.statistics();
+        fmt::from_fn(move |f| {
+            let dynvm_loader::Statistics {
+                dsos,
+                bytes,
+                functions,
+                imports,
+                code_bytes,
+                read,
+                bind,
+                compile,
+                ..
+            } = &statistics;
+            writeln!(f, "{dsos} modules of {bytes} bytes: read and decoded in {read:.1?}")?;
+            writeln!(f, "{imports} imports bound in {bind:.1?}")?;
+            write!(f, "{functions} functions compiled to {code_bytes} bytes in {compile:.1?}")
+        })
+    }
+}
+
+/// What the program at `path` would load, and what is missing, without compiling anything.
+///
+/// # Errors
+/// If the program or a library that was found cannot be read.
+pub fn list(path: &Path, options: &Options) -> Result<Listing, Error> {
+    let listing: Result<Listing, LoadError> = dynvm_loader::ldd::list(options.loader()?, path);
+    Ok(listing?)
+}
