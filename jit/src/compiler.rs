@@ -10,6 +10,7 @@ use cranelift_frontend::FunctionBuilderContext;
 use rayon::prelude::*;
 
 use crate::emit;
+use crate::epilogue;
 use crate::error::CompileError;
 use crate::translate::translate;
 use crate::vm::code::Code;
@@ -184,12 +185,15 @@ impl Compiler {
 
     /// Machine code of the function in the worker's context.
     pub(crate) fn emit(&self, worker: &mut Worker) -> Result<Code, String> {
+        epilogue::mark_returns(&mut worker.context.func);
         worker
             .context
             .compile(&*self.isa, &mut ControlPlane::default())
             .map_err(|error| describe(&error.inner))?;
         let compiled = worker.context.compiled_code().expect("it was just compiled");
-        emit::code(compiled, &worker.context.func)
+        let mut code = emit::code(compiled, &worker.context.func)?;
+        epilogue::shorten(compiled, &mut code.bytes);
+        Ok(code)
     }
 
     pub(crate) fn isa(&self) -> &dyn cranelift_codegen::isa::TargetIsa {
@@ -245,4 +249,4 @@ fn describe(error: &CodegenError) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -13,6 +13,7 @@ pub mod error;
 
 mod compiler;
 mod emit;
+mod epilogue;
 mod signature;
 mod stubs;
 mod translate;

@@ -51,7 +51,7 @@ pub(crate) fn instance(wat: &str) -> Instance {
     }
 }
 
-fn compiler() -> Compiler {
+pub(crate) fn compiler() -> Compiler {
     let settings = Settings { is_verified: true, ..Settings::default() };
     Compiler::new(&settings).expect("tests run on a supported processor")
 }
