@@ -6,6 +6,7 @@ mod failure;
 mod run;
 mod show;
 
+use clap::error::{ContextKind, ErrorKind};
 use failure::{Failure, print, say};
 
 fn main() {
@@ -38,8 +39,26 @@ fn execute() -> Result<u8, Failure> {
     }
 }
 
-/// clap's message in the style of ours.
+/// clap's error in the style of ours: what is wrong, and how it is done.
 fn usage(error: &clap::Error) -> String {
-    let text = error.render().to_string();
-    text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned()
+    let context = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
+    let argument = context(ContextKind::InvalidArg);
+    let value = context(ContextKind::InvalidValue);
+    let what = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "expected a program".to_owned(),
+        ErrorKind::MissingRequiredArgument => format!("expected {argument}"),
+        ErrorKind::UnknownArgument => format!("unexpected argument `{argument}`"),
+        ErrorKind::InvalidValue if value.is_empty() => format!("`{argument}` needs a value"),
+        ErrorKind::InvalidValue => format!("bad value `{value}` for `{argument}`"),
+        ErrorKind::ValueValidation => {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            format!("bad value `{value}` for `{argument}`: {}", cause.unwrap_or_default())
+        }
+        _ => {
+            let text = error.render().to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            text.lines().next().unwrap_or_default().to_owned()
+        }
+    };
+    format!("{what}\n  try `dynvm --help`")
 }

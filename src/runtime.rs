@@ -134,11 +134,18 @@ impl Runtime {
         if let Some(detail) = &trap.detail {
             write!(text, ": {detail}").expect("a string takes all text");
         }
-        for (depth, frame) in trap.backtrace.iter().enumerate() {
+        let mut depth = 0;
+        // Frames of a recursion that are all alike stand on one line.
+        for alike in trap.backtrace.chunk_by(|one, next| one == next) {
+            let frame = &alike[0];
             write!(text, "\n  #{depth} {frame}").expect("a string takes all text");
             if let Some(location) = self.loader.source_line(&frame.dso, frame.wasm_offset) {
                 write!(text, " at {location}").expect("a string takes all text");
             }
+            if alike.len() > 1 {
+                write!(text, " ({} frames)", alike.len()).expect("a string takes all text");
+            }
+            depth += alike.len();
         }
         text
     }

@@ -31,6 +31,58 @@ fn transcripts() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+#[test]
+fn objdump_shows_the_function_that_was_asked_for() {
+    let (directory, module) = one_module(r#"(module (func (export "f")) (func (export "g")))"#);
+    for arguments in [&["objdump"][..], &["objdump", "--clif"]] {
+        let output = dynvm(directory.path()).args(arguments).arg(&module).arg("g").output();
+        let output = output.expect("dynvm runs");
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).expect("it is text");
+        assert!(text.starts_with("g:\n") && !text.contains("f:\n"), "{text}");
+    }
+}
+
+/// A guest learns that nobody reads its output; a listing of dynvm's ends as by `SIGPIPE`.
+#[test]
+fn nobody_reads_the_output() {
+    let (directory, module) = one_module(
+        r#"(module
+          (import "wasi_snapshot_preview1" "fd_write"
+            (func $fd_write (param i32 i32 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+          (memory (export "memory") 1)
+          (func (export "_start")
+            (i32.store (i32.const 4) (i32.const 8))
+            (call $proc_exit
+              (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"#,
+    );
+    for (arguments, expected) in [(&[][..], 64), (&["nm"][..], 141)] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = dynvm(directory.path());
+        let output = command.args(arguments).arg(&module).stdout(writer).output();
+        let output = output.expect("dynvm runs");
+        assert_eq!(output.status.code(), Some(expected), "{arguments:?}: {output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+    }
+}
+
+/// A directory with one module in it.
+fn one_module(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().expect("a directory for the module");
+    let path = directory.path().join("one.wasm");
+    fs::write(&path, wat::parse_str(text).expect("a module")).expect("the module is written");
+    (directory, path)
+}
+
+/// The program, in `directory`, without what the environment would tell it.
+fn dynvm(directory: &Path) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_dynvm"));
+    program.current_dir(directory).env_remove("DYNVM_DEBUG").env_remove("DYNVM_LIBRARY_PATH");
+    program
+}
+
 /// The files of a directory in order of their names.
 fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).expect("the directory of the transcripts");
@@ -77,7 +129,11 @@ fn check(source: &Path, directory: &Path) -> Result<(), String> {
         return Ok(());
     }
     let name = source.file_name().expect("a file has a name").display();
-    Err(format!("{name}: expected\n{}\nfound\n{}", difference(&text, &found), difference(&found, &text)))
+    Err(format!(
+        "{name}: expected\n{}\nfound\n{}",
+        difference(&text, &found),
+        difference(&found, &text)
+    ))
 }
 
 /// The lines of `this` that `other` does not have.
@@ -91,8 +147,7 @@ fn run(command: &str, directory: &Path) -> String {
     let (command, input) = command.split_once(" < ").unwrap_or((command, "\"\""));
     let input = input.trim_matches('"').replace("\\n", "\n");
     let mut words = command.split_whitespace().peekable();
-    let mut program = Command::new(env!("CARGO_BIN_EXE_dynvm"));
-    program.current_dir(directory).env_remove("DYNVM_DEBUG").env_remove("DYNVM_LIBRARY_PATH");
+    let mut program = dynvm(directory);
     while let Some((name, value)) = words.peek().and_then(|word| word.split_once('=')) {
         program.env(name, value);
         words.next();
@@ -104,13 +159,13 @@ fn run(command: &str, directory: &Path) -> String {
     // A program that does not read its input closes the pipe.
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
-    let pid = child.id().to_string();
+    let pid = format!("{:>10}:", child.id());
     let output = child.wait_with_output().expect("dynvm ends");
 
     let mut transcript = String::new();
     for (mark, bytes) in [('>', &output.stdout), ('!', &output.stderr)] {
         let text = String::from_utf8_lossy(bytes);
-        let text = text.replace(&directory.display().to_string(), "DIR").replace(&pid, "PID");
+        let text = text.replace(&directory.display().to_string(), "DIR").replace(&pid, "PID:");
         for line in text.lines() {
             writeln!(transcript, "{}", format!("{mark} {line}").trim_end()).expect("all text");
         }

@@ -42,6 +42,11 @@ macro_rules! programs {
 programs! { EXAMPLES in "examples": example_hello example_plugin }
 
 programs! { PROGRAMS in "tests/programs":
+    arguments bad_input circular diamond exit_order files function_pointers heap interposition
+    libc missing_library missing_symbols no_start order_chain order_circle order_fan order_late
+    order_layers order_listed order_shortcut plain plugins pointer_tables reactor
+    relocations_first search shared_data simd sorting static_main tail_calls traps type_mismatch
+    values virtual_calls weak_defined weak_undefined
 }
 
 programs! { PROGRAMS_REAL in "tests/programs-real":
@@ -157,7 +162,9 @@ fn run(folder: &Path, case: &Case, tmp: &Path) -> Output {
     let mut child = command.spawn().expect("dynvm was built");
     let mut stdin = child.stdin.take().expect("stdin is a pipe");
     // A program that does not read its input closes the pipe early: that is its right.
-    let _ = stdin.write_all(case.stdin.iter().map(|line| line.clone() + "\n").collect::<String>().as_bytes());
+    let _ = stdin.write_all(
+        case.stdin.iter().map(|line| line.clone() + "\n").collect::<String>().as_bytes(),
+    );
     drop(stdin);
 
     let (sender, receiver) = mpsc::channel();
@@ -296,7 +303,8 @@ fn has_toolchain(folder: &Path, text: &str) -> bool {
             _ => panic!("the toolchain has no part `{part}`"),
         };
         if !toolchain().join(file).exists() {
-            let message = format!("the toolchain is missing: run `tools/fetch-toolchain.sh {part}`");
+            let message =
+                format!("the toolchain is missing: run `tools/fetch-toolchain.sh {part}`");
             let is_required = std::env::var_os("DYNVM_REQUIRE_TOOLCHAIN").is_some();
             assert!(!is_required, "{}: {message}", folder.display());
             eprintln!("SKIPPED {}: {message}", folder.display());

@@ -1,9 +1,13 @@
 ;; Opens `hello.txt` in the first granted directory, descriptor 3, and prints it; the exit status
 ;; is the error number. 8 is a bad descriptor: nothing is granted.
 ;;! $ dynvm directory.wasm
+;;! ? 8
 ;;! $ dynvm --dir . directory.wasm
+;;! > Hello from a file.
 ;;! $ dynvm --dir .::/data directory.wasm
+;;! > Hello from a file.
 ;;! $ dynvm --dir / directory.wasm
+;;! ? 44
 (module
   (import "wasi_snapshot_preview1" "path_open"
     (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

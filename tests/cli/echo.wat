@@ -1,10 +1,19 @@
 ;; Copies standard input to standard output, and tells what descriptors 1 and 99 say of a write.
 ;;! $ dynvm echo.wasm < "two\nlines\n"
+;;! > two
+;;! > lines
 ;;! $ dynvm echo.wasm < ""
 ;;! $ dynvm --invoke bad_descriptor echo.wasm
+;;! > 8
 ;;! $ dynvm --invoke bad_clock echo.wasm
+;;! > 28
 ;;! $ dynvm --invoke cpu_clock echo.wasm
+;;! > 0
+;;! > 1
 ;;! $ dynvm --invoke bad_pointer echo.wasm
+;;! ! dynvm: wasm trap: host function failed: `clock_time_get`: pointer 0xfffffffc is out of bounds for 8 bytes
+;;! !   #0 echo.wasm!bad_pointer+0x7
+;;! ? 134
 (module
   (import "wasi_snapshot_preview1" "fd_read"
     (func $fd_read (param i32 i32 i32 i32) (result i32)))

@@ -1,5 +1,8 @@
 ;; A library with a function and a word of data.
 ;;! $ dynvm nm libpair.wasm
+;;! > 00000004 D counter
+;;! > 0000008c T fail
+;;! > 00000077 T next
 (module $libpair
   (@dylink.0 (mem-info (memory 8 3)))
   (import "env" "memory" (memory 0))

@@ -1,4 +1,4 @@
-;; A module without an entry point can be invoked, not run.
+;; A module without an entry point is loaded, and its functions can be called.
 ;;! $ dynvm no-entry.wasm
 ;;! $ dynvm --invoke f no-entry.wasm
 (module (func (export "f")))

@@ -1,9 +1,25 @@
 ;; Prints its arguments and its environment, each with its end.
 ;;! $ dynvm show.wasm
+;;! > show.wasm
 ;;! $ dynvm show.wasm --dir x -c --help -- y
+;;! > show.wasm
+;;! > --dir
+;;! > x
+;;! > -c
+;;! > --help
+;;! > --
+;;! > y
 ;;! $ dynvm --env A=1 --env B=x=y --env C= show.wasm
+;;! > show.wasm
+;;! > A=1
+;;! > B=x=y
+;;! > C=
 ;;! $ dynvm --env A=1 --env A=2 show.wasm
+;;! > show.wasm
+;;! > A=2
 ;;! $ SECRET=s OPEN=o dynvm --env OPEN --env ABSENT show.wasm
+;;! > show.wasm
+;;! > OPEN=o
 (module
   (import "wasi_snapshot_preview1" "args_get" (func $args_get (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "args_sizes_get"

@@ -36,6 +36,12 @@ impl Builder {
         self
     }
 
+    /// The arguments so far.
+    #[must_use]
+    pub fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+
     /// Adds an environment variable; the last value of a name wins.
     pub fn variable(&mut self, name: impl Into<String>, value: impl Into<String>) -> &mut Self {
         let name = name.into();

@@ -1,14 +1,40 @@
 //! Arguments, environment, standard input and the exit status.
 //!
 //! run: main.wasm
+//! stdout: NAME is not set
+//! stdout: EMPTY is not set
+//! stdout: HOME is not set
+//! stdout: end of input: 1
 //!
 //! run: --env NAME=dynvm --env EMPTY= main.wasm one "two words" ""
 //! stdin: first line
 //! stdin: second line
+//! stdout: argument 1 of 3: "one"
+//! stdout: argument 2 of 3: "two words"
+//! stdout: argument 3 of 3: ""
+//! stdout: NAME="dynvm"
+//! stdout: EMPTY=""
+//! stdout: HOME is not set
+//! stdout: read: first line
+//! stdout: read: second line
+//! stdout: end of input: 1
 //!
 //! run: main.wasm exit 3
+//! stdout: argument 1 of 2: "exit"
+//! stdout: argument 2 of 2: "3"
+//! stdout: NAME is not set
+//! stdout: EMPTY is not set
+//! stdout: HOME is not set
+//! stdout: end of input: 1
+//! exit: 3
 //!
 //! run: main.wasm -- --not-an-option
+//! stdout: argument 1 of 2: "--"
+//! stdout: argument 2 of 2: "--not-an-option"
+//! stdout: NAME is not set
+//! stdout: EMPTY is not set
+//! stdout: HOME is not set
+//! stdout: end of input: 1
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,6 +3,12 @@
 //! needed: libping libpong
 //!
 //! run: main.wasm
+//! stdout: ping 1
+//! stdout: pong 2
+//! stdout: ping 3
+//! stdout: pong 4
+//! stdout: ping 5
+//! stdout: 5 hits, last by ping, 1 of them served
 #include <stdio.h>
 
 #include "table.h"

@@ -3,6 +3,9 @@
 //! needed: libleft libright
 //!
 //! run: main.wasm
+//! stdout: constructed 1 time
+//! stdout: left 1, right 21, left 121
+//! stdout: counter 121
 #include <stdio.h>
 
 int left(int value);

@@ -3,14 +3,45 @@
 //! needed: liba
 //!
 //! run: main.wasm
+//! stdout: liba is constructed
+//! stdout: main's second
+//! stdout: registered at the end
+//! stdout: main's first
+//! stdout: main is destructed
+//! stdout: liba is destructed
+//! stdout: liba's
+//! exit: 5
 //!
 //! run: main.wasm exit
+//! stdout: liba is constructed
+//! stdout: main's second
+//! stdout: registered at the end
+//! stdout: main's first
+//! stdout: main is destructed
+//! stdout: liba is destructed
+//! stdout: liba's
+//! exit: 1
 //!
 //! run: main.wasm library
+//! stdout: liba is constructed
+//! stdout: main's second
+//! stdout: registered at the end
+//! stdout: main's first
+//! stdout: main is destructed
+//! stdout: liba is destructed
+//! stdout: liba's
+//! exit: 2
 //!
 //! run: main.wasm _Exit
+//! stdout: liba is constructed
+//! exit: 4
 //!
 //! run: main.wasm trap
+//! stdout: liba is constructed
+//! stderr: dynvm: wasm trap: unreachable
+//! stderr:   #0 main.wasm!main+0xc0
+//! stderr:   #1 main.wasm!_start+0x49
+//! exit: 134
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,18 +1,59 @@
 //! Files below a granted directory, and nothing without one.
 //!
 //! run: --dir $TMP::/work main.wasm /work/poem.txt
+//! stdout: 7: line 1
+//! stdout: 14: line 2
+//! stdout: 21: line 3
+//! stdout: 13 bytes: line 1
+//! stdout: LINE 2
+//! stdout: seek to the end: 21
+//! stdout: write to a file opened for reading: refused
+//! stdout: close: 0, again: -1 (bad file descriptor)
+//! stdout: create it although it exists: -1
+//! stdout: remove: 0
+//! stdout: open what was removed: -1 (no such file or directory)
 //!
 //! run: --dir $TMP main.wasm $TMP/poem.txt
+//! stdout: 7: line 1
+//! stdout: 14: line 2
+//! stdout: 21: line 3
+//! stdout: 13 bytes: line 1
+//! stdout: LINE 2
+//! stdout: seek to the end: 21
+//! stdout: write to a file opened for reading: refused
+//! stdout: close: 0, again: -1 (bad file descriptor)
+//! stdout: create it although it exists: -1
+//! stdout: remove: 0
+//! stdout: open what was removed: -1 (no such file or directory)
 //!
 //! run: --dir $TMP::. main.wasm poem.txt
+//! stdout: 7: line 1
+//! stdout: 14: line 2
+//! stdout: 21: line 3
+//! stdout: 13 bytes: line 1
+//! stdout: LINE 2
+//! stdout: seek to the end: 21
+//! stdout: write to a file opened for reading: refused
+//! stdout: close: 0, again: -1 (bad file descriptor)
+//! stdout: create it although it exists: -1
+//! stdout: remove: 0
+//! stdout: open what was removed: -1 (no such file or directory)
 //!
 //! run: main.wasm /work/poem.txt
+//! stdout: cannot create it: not granted
+//! exit: 1
 //!
 //! run: --dir $TMP::/work main.wasm /elsewhere/poem.txt
+//! stdout: cannot create it: not granted
+//! exit: 1
 //!
 //! run: --dir $TMP::/work main.wasm /work/../poem.txt
+//! stdout: cannot create it: operation not permitted
+//! exit: 1
 //!
 //! run: --dir $TMP::/work main.wasm /work/missing/poem.txt
+//! stdout: cannot create it: no such file or directory
+//! exit: 1
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

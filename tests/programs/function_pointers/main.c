@@ -3,6 +3,17 @@
 //! needed: liba libb
 //!
 //! run: main.wasm
+//! stdout: main and the library that defines it: equal
+//! stdout: main and another library: equal
+//! stdout: code and static data: equal
+//! stdout: main and dlsym: equal
+//! stdout: what only its own library pointed to: equal
+//! stdout: a function of main, seen by a library: equal
+//! stdout: a function of main, found by dlsym: equal
+//! stdout: the C library's: equal
+//! stdout: another function: DIFFERENT
+//! stdout: called a function of main
+//! stdout: called a function of liba
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

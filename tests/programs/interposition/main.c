@@ -4,14 +4,19 @@
 //! needed: libred libblue libuser
 //!
 //! run: main.wasm
+//! stdout: main: red 1, libuser: red 1
 //!
 //! run: bluefirst.wasm
+//! stdout: main: blue 2, libuser: blue 2
 //!
 //! run: --preload libgreen.so main.wasm
+//! stdout: main: green 3, libuser: green 3
 //!
 //! run: --preload libgreen.so --preload libblue.so main.wasm
+//! stdout: main: green 3, libuser: green 3
 //!
 //! run: --preload libgreen.so own.wasm
+//! stdout: main: white 4, libuser: white 4
 #include <stdio.h>
 
 #include "color.h"

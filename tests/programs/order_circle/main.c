@@ -3,6 +3,7 @@
 //! needed: liba
 //!
 //! run: main.wasm
+//! stdout: b>a>c>{}<c<a<b\
 #include <stdio.h>
 
 int main(void) { return printf("{}") < 0; }

@@ -3,6 +3,7 @@
 //! needed: liba
 //!
 //! run: main.wasm
+//! stdout: f>e>d>c>b>a>{}<a<b<c<d<e<f\
 #include <stdio.h>
 
 int main(void) { return printf("{}") < 0; }

@@ -3,10 +3,13 @@
 //! needed: liba libb libc libd libe
 //!
 //! run: main.wasm
+//! stdout: e>d>c>b>a>{}<a<b<c<d<e\
 //!
 //! run: main2.wasm
+//! stdout: e>d>c>b>a>{}<a<b<c<d<e\
 //!
 //! run: main3.wasm
+//! stdout: e>d>c>b>a>{}<a<b<c<d<e\
 #include <stdio.h>
 
 int main(void) { return printf("{}") < 0; }

@@ -3,6 +3,7 @@
 //! needed: liba
 //!
 //! run: main.wasm
+//! stdout: e>d>c>b>a>{}<a<b<c<d<e\
 #include <stdio.h>
 
 int main(void) { return printf("{}") < 0; }

@@ -3,6 +3,12 @@
 //! needed: libops
 //!
 //! run: main.wasm
+//! stdout: add(7, 3) = 10
+//! stdout: sub(7, 3) = 4
+//! stdout: power(7, 3) = 343
+//! stdout: library: mul(7, 3) = 21
+//! stdout: library: add(7, 3) = 10
+//! stdout: uses: 2 1; the last sample is 7
 #include <stdio.h>
 
 #include "ops.h"

@@ -4,6 +4,8 @@
 //! needed: liba
 //!
 //! run: main.wasm
+//! stdout: libb is constructed: main, liba, text of main
+//! stdout: main runs
 #include <stdio.h>
 
 static const char *main_name(void) { return "main"; }

@@ -3,6 +3,10 @@
 //! needed: libdata libuser
 //!
 //! run: main.wasm
+//! stdout: at first: 41 1099511627776 2.50 "from libdata" 0
+//! stdout: libdata sees: 160 2199023255552 0.62 "from main and libuser" 18
+//! stdout: origin: 1 20, through the library's pointer: 20
+//! stdout: points[2]: 3 3
 #include <stdio.h>
 #include <string.h>
 

@@ -3,8 +3,22 @@
 //! needed: libnames liborder
 //!
 //! run: main.wasm
+//! stdout: as they come: Grace Ada Barbara Frances Jean Margaret Kay
+//! stdout: by name: Ada Barbara Frances Grace Jean Kay Margaret
+//! stdout: Grace is number 3, after comparing: yes
+//! stdout: by size: Ada Kay Jean Grace Barbara Frances Margaret
 //!
 //! run: main.wasm wrong
+//! stdout: as they come: Grace Ada Barbara Frances Jean Margaret Kay
+//! stdout: by name: Ada Barbara Frances Grace Jean Kay Margaret
+//! stdout: Grace is number 3, after comparing: yes
+//! stdout: by size: Ada Kay Jean Grace Barbara Frances Margaret
+//! stderr: dynvm: wasm trap: indirect call type mismatch: expected (i32, i32) -> (i32), found `main.wasm!by_accident` of type () -> (i32) at table index 2
+//! stderr:   #0 libmini.so!sift_down+0x4a
+//! stderr:   #1 libmini.so!qsort+0x22
+//! stderr:   #2 main.wasm!main+0x2c7
+//! stderr:   #3 main.wasm!_start+0x49
+//! exit: 134
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

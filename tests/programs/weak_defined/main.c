@@ -3,10 +3,13 @@
 //! needed: liba libb
 //!
 //! run: main.wasm
+//! stdout: main: weak in liba, liba: weak in liba, libb: weak in liba
 //!
 //! run: --preload libstrong.so main.wasm
+//! stdout: main: strong, preloaded, liba: strong, preloaded, libb: strong, preloaded
 //!
 //! run: own.wasm
+//! stdout: main: main, liba: main, libb: main
 #include <stdio.h>
 
 const char *who(void), *who_says_a(void), *who_says_b(void);

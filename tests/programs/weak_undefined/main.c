@@ -3,10 +3,21 @@
 //! needed: liba
 //!
 //! run: main.wasm
+//! stdout: function missing, data missing
+//! stdout: from the library: -1
 //!
 //! run: --preload libhook.so main.wasm
+//! stdout: function there, data there
+//! stdout: from the library: 101
+//! stdout: called: 102, data 7
 //!
 //! run: main.wasm call
+//! stdout: function missing, data missing
+//! stdout: from the library: -1
+//! stderr: dynvm: wasm trap: undefined symbol: `hook` (needed by main.wasm)
+//! stderr:   #0 main.wasm!main+0xcd
+//! stderr:   #1 main.wasm!_start+0x49
+//! exit: 134
 #include <stdio.h>
 
 __attribute__((weak)) int hook(int value);

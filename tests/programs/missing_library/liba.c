@@ -1,0 +1,3 @@
+//! needed: libgone
+int gone(void);
+int a(void) { return gone(); }

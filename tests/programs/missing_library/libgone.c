@@ -1,0 +1,2 @@
+//! output: elsewhere/libgone.so
+int gone(void) { return 0; }

@@ -1,0 +1,2 @@
+//! kind: program
+int main(void) { return 0; }

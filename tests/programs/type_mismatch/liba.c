@@ -1,0 +1,1 @@
+long long f(double value) { return (long long)value; }
