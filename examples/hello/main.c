@@ -5,6 +5,13 @@
 //! runpath: $ORIGIN/../libc
 //!
 //! run: main.wasm
+//! stdout: Hello from four modules in one process!
+//! stdout: The song has 18 words:
+//! stdout:   merrily   4  ####
+//! stdout:   row       3  ###
+//! stdout:   a         1  #
+//! stdout:   boat      1  #
+//! stdout: Counted again: 18 words, the longest is "merrily".
 #include <stdio.h>
 #include <string.h>
 

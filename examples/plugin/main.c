@@ -3,8 +3,16 @@
 //! runpath: $ORIGIN/../libc
 //!
 //! run: --dir plugins::/plugins main.wasm /plugins/upper.so /plugins/reverse.so
+//! stdout:   (plugin says: upper is there)
+//! stdout: upper: DYNAMIC LINKING
+//! stdout: reverse: GNIKNIL CIMANYD
+//! stdout:   (plugin says: upper is gone)
 //!
 //! run: --dir plugins::/plugins -L plugins main.wasm reverse.so /plugins/missing.so
+//! stdout: reverse: gniknil cimanyd
+//! stdout: cannot open: cannot find `/plugins/missing.so`
+//! stdout:   searched /plugins/missing.so
+//! exit: 1
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
