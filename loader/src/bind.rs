@@ -47,10 +47,11 @@ pub(crate) fn assign_slots(
     let mut seen = HashSet::new();
     for (_, imports) in references {
         for reference in imports {
-            if let Reference::FunctionPointer(func) = reference {
-                if slots.get(*func).is_none() && seen.insert(*func) {
-                    fresh.push(*func);
-                }
+            if let Reference::FunctionPointer(func) = reference
+                && slots.get(*func).is_none()
+                && seen.insert(*func)
+            {
+                fresh.push(*func);
             }
         }
     }

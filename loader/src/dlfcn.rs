@@ -13,7 +13,7 @@ use dynvm_vm::value::RawValue;
 use dynvm_vm::{HostFunction, Process, Stop, Trap};
 
 use crate::dso::{DsoId, DsoState};
-use crate::error::LoadError;
+use crate::error::{LoadError, Mismatch};
 use crate::init;
 use crate::linker::{Linker, lock};
 use crate::open::{self, Opened};
@@ -212,13 +212,13 @@ pub(crate) fn symbol(
     let (id, found) = found.ok_or_else(not_found)?;
     match address_of(linker, process, id, found)? {
         Some(address) => Ok(address),
-        None => Err(LoadError::SymbolKind {
+        None => Err(LoadError::SymbolKind(Box::new(Mismatch {
             symbol: name.to_owned(),
             expected: "a function or data",
             needed_by: "dlsym".to_owned(),
             found: found.kind.noun(),
             defined_by: linker.map.dso(id).name.to_string(),
-        }),
+        }))),
     }
 }
 

@@ -57,44 +57,11 @@ pub enum LoadError {
         symbols: Vec<UndefinedSymbol>,
     },
     /// A function is imported with another type than it is defined with.
-    FunctionType {
-        /// Its name.
-        symbol: String,
-        /// Type that the importing dso expects.
-        expected: FuncType,
-        /// The dso that imports it.
-        needed_by: String,
-        /// Type of the definition.
-        found: FuncType,
-        /// The dso that defines it, or `the host`.
-        defined_by: String,
-    },
+    FunctionType(Box<Mismatch<FuncType>>),
     /// A global is imported with another type than it is defined with.
-    GlobalType {
-        /// Its name.
-        symbol: String,
-        /// Type that the importing dso expects.
-        expected: GlobalType,
-        /// The dso that imports it.
-        needed_by: String,
-        /// Type of the definition.
-        found: GlobalType,
-        /// The dso that defines it.
-        defined_by: String,
-    },
+    GlobalType(Box<Mismatch<GlobalType>>),
     /// A symbol is imported as one thing and defined as another.
-    SymbolKind {
-        /// Its name.
-        symbol: String,
-        /// What the importing dso expects.
-        expected: &'static str,
-        /// The dso that imports it.
-        needed_by: String,
-        /// What the definition is.
-        found: &'static str,
-        /// The dso that defines it.
-        defined_by: String,
-    },
+    SymbolKind(Box<Mismatch<&'static str>>),
     /// Globals, tables or tags that import each other in a circle.
     ImportCycle {
         /// The dsos of the circle.
@@ -182,6 +149,29 @@ pub enum LoadError {
     },
 }
 
+/// What an import says of a symbol, and what its definition says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch<T> {
+    /// Name of the symbol.
+    pub symbol: String,
+    /// What the importing dso expects.
+    pub expected: T,
+    /// The dso that imports it.
+    pub needed_by: String,
+    /// What the definition is.
+    pub found: T,
+    /// The dso that defines it, or `the host`.
+    pub defined_by: String,
+}
+
+impl<T: fmt::Display> Mismatch<T> {
+    fn write(&self, f: &mut fmt::Formatter<'_>, noun: &str, unit: &str) -> fmt::Result {
+        let Mismatch { symbol, expected, needed_by, found, defined_by } = self;
+        write!(f, "{noun} `{symbol}`: expected {unit}{expected} (needed by {needed_by}), ")?;
+        write!(f, "found {found} (defined by {defined_by})")
+    }
+}
+
 /// A symbol that no dso defines, and who needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UndefinedSymbol {
@@ -203,7 +193,6 @@ impl LoadError {
 }
 
 impl fmt::Display for LoadError {
-    #[expect(clippy::too_many_lines, reason = "one arm per cause")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LoadError::Read { path, source } => {
@@ -224,21 +213,9 @@ impl fmt::Display for LoadError {
                 write_searched(f, searched)
             }
             LoadError::Undefined { symbols } => write_undefined(f, symbols),
-            LoadError::FunctionType { symbol, expected, needed_by, found, defined_by } => write!(
-                f,
-                "function `{symbol}`: expected type {expected} (needed by {needed_by}), \
-                 found {found} (defined by {defined_by})"
-            ),
-            LoadError::GlobalType { symbol, expected, needed_by, found, defined_by } => write!(
-                f,
-                "global `{symbol}`: expected type {expected} (needed by {needed_by}), \
-                 found {found} (defined by {defined_by})"
-            ),
-            LoadError::SymbolKind { symbol, expected, needed_by, found, defined_by } => write!(
-                f,
-                "symbol `{symbol}`: expected {expected} (needed by {needed_by}), \
-                 found {found} (defined by {defined_by})"
-            ),
+            LoadError::FunctionType(mismatch) => mismatch.write(f, "function", "type "),
+            LoadError::GlobalType(mismatch) => mismatch.write(f, "global", "type "),
+            LoadError::SymbolKind(mismatch) => mismatch.write(f, "symbol", ""),
             LoadError::ImportCycle { dsos } => {
                 write!(f, "imports of globals, tables or tags go in a circle: ")?;
                 write_names(f, dsos)

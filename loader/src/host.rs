@@ -30,6 +30,11 @@ impl Hosts {
         self.functions.entry(module).or_default().insert(field, host);
     }
 
+    /// Whether the host has functions under this module name.
+    pub(crate) fn defines(&self, module: &str) -> bool {
+        self.functions.contains_key(module)
+    }
+
     /// Type of a function.
     pub(crate) fn func_type(&self, module: &str, field: &str) -> Option<&FuncType> {
         Some(&self.functions.get(module)?.get(field)?.function.ty)

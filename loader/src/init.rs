@@ -6,7 +6,7 @@ use dynvm_vm::context::FuncId;
 use dynvm_vm::{Process, Stop};
 
 use crate::dso::{Dso, DsoId};
-use crate::error::LoadError;
+use crate::error::{LoadError, Mismatch};
 use crate::link_map::LinkMap;
 
 /// The constructors of one dso.
@@ -84,13 +84,13 @@ fn constructor(dso: &Dso, process: &Process) -> Result<Option<FuncId>, LoadError
     let Some(func) = reactor.or(current).or(legacy) else { return Ok(None) };
     let ty = dso.module.func_type(func);
     if !ty.params.is_empty() || !ty.results.is_empty() {
-        return Err(LoadError::FunctionType {
+        return Err(LoadError::FunctionType(Box::new(Mismatch {
             symbol: dso.module.func_name(func),
             expected: dynvm_vm::types::FuncType::default(),
             needed_by: "the loader".to_owned(),
             found: ty.clone(),
             defined_by: dso.name.to_string(),
-        });
+        })));
     }
     let defined = dso.module.defined_func(func);
     Ok(defined.map(|defined| process.defined_func(dso.instance(), defined)))

@@ -286,6 +286,7 @@ mod tests {
     use super::{align_up, footprint, give, take};
 
     #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "a list of one range")]
     fn ranges_are_taken_first_fit_and_joined_again() {
         let mut free = Vec::new();
         give(&mut free, 100..200);

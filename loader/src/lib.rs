@@ -44,7 +44,7 @@ pub mod symbol;
 
 pub use dlfcn::Flags;
 pub use dwarf::Location;
-pub use error::{LoadError, UndefinedSymbol};
+pub use error::{LoadError, Mismatch, UndefinedSymbol};
 pub use linker::Statistics;
 pub use loader::{Handle, Loader, Options};
 pub use search::{FileIdentity, GuestFile, GuestFiles};

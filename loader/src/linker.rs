@@ -1,6 +1,7 @@
 //! The dynamic linker's state: all that loading reads and changes, besides the process itself.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dynvm_jit::Compiler;
@@ -57,6 +58,15 @@ pub struct Statistics {
     pub bind: std::time::Duration,
     /// Time to compile and link.
     pub compile: std::time::Duration,
+}
+
+impl fmt::Display for Statistics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Statistics { dsos, bytes, functions, imports, code_bytes, read, bind, compile } = self;
+        write!(f, "{dsos} dsos of {bytes} bytes read in {read:.1?}, ")?;
+        write!(f, "{imports} imports bound in {bind:.1?}, ")?;
+        write!(f, "{functions} functions compiled to {code_bytes} bytes in {compile:.1?}")
+    }
 }
 
 /// Locks the linker. A panic elsewhere does not make its state worse than it is.

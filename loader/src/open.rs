@@ -121,6 +121,7 @@ fn load(
         return Err(error);
     }
     linker.map.commit(mark);
+    tracing::debug!(target: "dynvm::statistics", "{}", linker.statistics);
     Ok(Opened { root, constructors })
 }
 

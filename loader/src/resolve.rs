@@ -15,7 +15,7 @@ use dynvm_vm::{Error, Process};
 
 use crate::dlfcn;
 use crate::dso::{Dso, DsoId};
-use crate::error::{LoadError, UndefinedSymbol};
+use crate::error::{LoadError, Mismatch, UndefinedSymbol};
 use crate::host::Hosts;
 use crate::layout::Space;
 use crate::link_map::LinkMap;
@@ -136,15 +136,11 @@ impl Resolver<'_> {
     /// The definition of `name` that `asker` sees.
     fn find(&self, asker: &Dso, name: &str) -> Option<(DsoId, Symbol)> {
         let found = find(self.map, self.global, asker, name);
-        match found {
-            Some((id, _)) => tracing::trace!(
+        if let Some((id, _)) = found {
+            tracing::trace!(
                 target: "dynvm::bindings",
                 "{}: `{name}` bound to {}", asker.name, self.map.dso(id).name
-            ),
-            None => tracing::trace!(
-                target: "dynvm::symbols",
-                "{}: `{name}` is defined by no dso", asker.name
-            ),
+            );
         }
         found
     }
@@ -160,30 +156,18 @@ impl Resolver<'_> {
             return Err(Unresolved::Undefined);
         }
         let name = import.field.as_str();
-        let is_env = import.module == "env";
-        if is_env && !dlfcn::is_own(name) {
-            if let Some((id, symbol)) = self.find(dso, name) {
-                let SymbolKind::Function(func) = symbol.kind else {
-                    return Err(self.kind_mismatch(dso, name, "a function", id, symbol).into());
-                };
-                match self.defined(dso, id, func, ty, name, depth) {
-                    Err(Unresolved::Undefined) => {}
-                    other => return other,
-                }
+        match self.definition_of_function(dso, import)? {
+            Some((id, func)) => match self.defined(dso, id, func, ty, name, depth) {
+                // An export of an import that comes back to itself is no definition.
+                Err(Unresolved::Undefined) => {}
+                other => return other,
+            },
+            None => {
+                tracing::trace!(target: "dynvm::symbols", "{}: no dso defines `{name}`", dso.name);
             }
         }
-        let module = if is_env && dlfcn::is_own(name) { dlfcn::MODULE } else { &import.module };
-        if let Some(found) = self.hosts.func_type(module, name) {
-            if found != ty {
-                return Err(function_type(name, ty, dso, found, "the host").into());
-            }
-            let func = self.hosts.func(self.process, module, name);
-            return func.map_err(|source| vm(dso, source))?.ok_or(Unresolved::Undefined);
-        }
-        if !is_env {
-            if let Some((id, Entity::Func(func))) = self.export_of_module(import) {
-                return self.defined(dso, id, func, ty, name, depth);
-            }
+        if let Some(func) = self.host_function(dso, &import.module, name, Some(ty))? {
+            return Ok(func);
         }
         let is_weak = is_weak(dso, name);
         if !is_weak && !self.is_lazy {
@@ -197,6 +181,56 @@ impl Resolver<'_> {
         );
         let stub = self.hosts.stub(self.process, &symbol, &dso.name, ty);
         stub.map_err(|source| vm(dso, source).into())
+    }
+
+    /// Which function of which dso an import of a function names.
+    fn definition_of_function(
+        &self,
+        dso: &Dso,
+        import: &Import,
+    ) -> Result<Option<(DsoId, FuncIndex)>, LoadError> {
+        if import.module != "env" {
+            return Ok(match self.export_of_module(import) {
+                Some((id, Entity::Func(func))) if !self.hosts.defines(&import.module) => {
+                    Some((id, func))
+                }
+                _ => None,
+            });
+        }
+        self.visible_function(dso, &import.field)
+    }
+
+    /// The function called `name` that `dso` sees. The loader's own functions win over any.
+    fn visible_function(
+        &self,
+        dso: &Dso,
+        name: &str,
+    ) -> Result<Option<(DsoId, FuncIndex)>, LoadError> {
+        let found = if dlfcn::is_own(name) { None } else { self.find(dso, name) };
+        let Some((id, symbol)) = found else { return Ok(None) };
+        match symbol.kind {
+            SymbolKind::Function(func) => Ok(Some((id, func))),
+            _ => Err(self.kind_mismatch(dso, name, "a function", id, symbol)),
+        }
+    }
+
+    /// A function of the host's, or of the loader's own, of type `expected` if that is known.
+    fn host_function(
+        &mut self,
+        dso: &Dso,
+        module: &str,
+        name: &str,
+        expected: Option<&FuncType>,
+    ) -> Result<Option<FuncId>, LoadError> {
+        let is_own = module == "env" && dlfcn::is_own(name);
+        let module = if is_own { dlfcn::MODULE } else { module };
+        let found = self.hosts.func_type(module, name);
+        if let (Some(expected), Some(found)) = (expected, found)
+            && expected != found
+        {
+            return Err(function_type(name, expected, dso, found, "the host"));
+        }
+        self.hosts.func(self.process, module, name).map_err(|source| vm(dso, source))
     }
 
     /// The function `func` of dso `id`, which can be an import that it exports again.
@@ -275,18 +309,11 @@ impl Resolver<'_> {
         name: &str,
         depth: u32,
     ) -> Result<Reference, Unresolved> {
-        if !dlfcn::is_own(name) {
-            if let Some((id, symbol)) = self.find(dso, name) {
-                let SymbolKind::Function(func) = symbol.kind else {
-                    return Err(self.kind_mismatch(dso, name, "a function", id, symbol).into());
-                };
-                let definer = self.map.dso(id);
-                return self.function_of(definer, func, depth).map(Reference::FunctionPointer);
-            }
+        if let Some((id, func)) = self.visible_function(dso, name)? {
+            let func = self.function_of(self.map.dso(id), func, depth)?;
+            return Ok(Reference::FunctionPointer(func));
         }
-        let module = if dlfcn::is_own(name) { dlfcn::MODULE } else { "env" };
-        let func = self.hosts.func(self.process, module, name);
-        match func.map_err(|source| vm(dso, source))? {
+        match self.host_function(dso, "env", name, None)? {
             Some(func) => Ok(Reference::FunctionPointer(func)),
             None if is_weak(dso, name) => {
                 tracing::debug!(
@@ -338,13 +365,13 @@ impl Resolver<'_> {
         if found == expected {
             return Ok(Reference::Global(id, global));
         }
-        Err(Unresolved::Mismatch(LoadError::GlobalType {
+        Err(Unresolved::Mismatch(LoadError::GlobalType(Box::new(Mismatch {
             symbol: name.to_owned(),
             expected,
             needed_by: dso.name.to_string(),
             found,
             defined_by: definer.name.to_string(),
-        }))
+        }))))
     }
 
     fn global_of_module(
@@ -427,13 +454,13 @@ impl Resolver<'_> {
         id: DsoId,
         symbol: Symbol,
     ) -> LoadError {
-        LoadError::SymbolKind {
+        LoadError::SymbolKind(Box::new(Mismatch {
             symbol: name.to_owned(),
             expected,
             needed_by: dso.name.to_string(),
             found: symbol.kind.noun(),
             defined_by: self.map.dso(id).name.to_string(),
-        }
+        }))
     }
 }
 
@@ -483,11 +510,11 @@ fn function_type(
     found: &FuncType,
     defined_by: &str,
 ) -> LoadError {
-    LoadError::FunctionType {
+    LoadError::FunctionType(Box::new(Mismatch {
         symbol: symbol.to_owned(),
         expected: expected.clone(),
         needed_by: needed_by.name.to_string(),
         found: found.clone(),
         defined_by: defined_by.to_owned(),
-    }
+    }))
 }
