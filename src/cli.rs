@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Everything the command line can ask for.
 #[derive(Debug, Parser)]
@@ -78,6 +78,9 @@ pub struct Run {
     /// Size of the stack that compiled code runs on (suffixes K, M, G)
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     pub stack_size: Option<u64>,
+    /// When functions that no library defines are an error
+    #[arg(long, value_name = "WHEN", default_value = "now")]
+    pub bind: Bind,
     /// Call this exported function with ARGS instead of running the program, and print its results
     #[arg(long, value_name = "FUNCTION")]
     pub invoke: Option<String>,
@@ -87,6 +90,15 @@ pub struct Run {
     /// The program, and what it gets as arguments
     #[arg(required = true, trailing_var_arg = true, value_names = ["PROG.wasm", "ARGS"])]
     pub program: Vec<OsString>,
+}
+
+/// When a function must be defined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Bind {
+    /// When it is called: the call traps
+    Lazy,
+    /// When the program is loaded
+    Now,
 }
 
 /// `dynvm ldd PROG.wasm`

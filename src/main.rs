@@ -49,7 +49,10 @@ fn usage(error: &clap::Error) -> String {
         ErrorKind::MissingRequiredArgument => format!("expected {argument}"),
         ErrorKind::UnknownArgument => format!("unexpected argument `{argument}`"),
         ErrorKind::InvalidValue if value.is_empty() => format!("`{argument}` needs a value"),
-        ErrorKind::InvalidValue => format!("bad value `{value}` for `{argument}`"),
+        ErrorKind::InvalidValue => {
+            let expected = context(ContextKind::ValidValue);
+            format!("bad value `{value}` for `{argument}`: expected one of {expected}")
+        }
         ErrorKind::ValueValidation => {
             let cause = std::error::Error::source(error).map(ToString::to_string);
             format!("bad value `{value}` for `{argument}`: {}", cause.unwrap_or_default())

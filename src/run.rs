@@ -18,6 +18,7 @@ pub fn run(run: &cli::Run) -> Result<u8, Failure> {
     let mut options = options(&run.search)?;
     options.memory_bytes_max = run.max_memory;
     options.stack_size_bytes = run.stack_size;
+    options.is_lazy = run.bind == cli::Bind::Lazy;
     set_world(&mut options.wasi, run, program, arguments)?;
 
     let mut runtime = Runtime::open(Path::new(program), &options)?;

@@ -5,6 +5,11 @@
 ;;! !   `absent_data` (needed by missing-symbol.wasm)
 ;;! !   `absent_callback` (needed by missing-symbol.wasm)
 ;;! ? 127
+;;! $ dynvm --bind lazy -L . missing-symbol.wasm
+;;! ! dynvm: 2 undefined symbols
+;;! !   `absent_data` (needed by missing-symbol.wasm)
+;;! !   `absent_callback` (needed by missing-symbol.wasm)
+;;! ? 127
 ;;! $ dynvm ldd -L . missing-symbol.wasm
 ;;! > missing-symbol.wasm => missing-symbol.wasm (memory 0x800400, table 0x1)
 ;;! > libpair.wasm => ./libpair.wasm (memory 0x800410, table 0x1), needed by missing-symbol.wasm
