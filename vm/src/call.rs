@@ -253,10 +253,10 @@ impl Process {
     }
 
     fn push_frame(&self, trap: &mut Trap, pc: usize, is_return: bool) {
-        let Some(frame) = self.frame(pc, is_return) else { return };
+        // Naming a frame is dear, and a recursion without end has half a million.
         if trap.backtrace.len() < BACKTRACE_FRAMES_MAX {
-            trap.backtrace.push(frame);
-        } else {
+            trap.backtrace.extend(self.frame(pc, is_return));
+        } else if self.text.locate(pc, is_return).is_some_and(|at| at.owner != Owner::Stub) {
             trap.frames_omitted += 1;
         }
     }
