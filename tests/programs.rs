@@ -50,6 +50,7 @@ programs! { PROGRAMS in "tests/programs":
 }
 
 programs! { PROGRAMS_REAL in "tests/programs-real":
+    cxx_iostreams libc_hello python
 }
 
 /// A folder that nobody runs is a mistake.

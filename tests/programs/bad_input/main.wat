@@ -29,6 +29,8 @@
 ;;! exit: 127
 ;;!
 ;;! run: $TMP/large.wasm
+;;! stderr: dynvm: cannot load `large.wasm`: memory of 4303421440 bytes is too large: the limit is 4294967296 bytes
+;;! exit: 127
 ;;!
 ;;! run: --max-memory 65536 $TMP/main.wasm
 ;;! stderr: dynvm: cannot load `main.wasm`: memory of 131072 bytes is too large: the limit is 65536 bytes
