@@ -1,0 +1,124 @@
+//! Prints what calls cost, inside a dso and across: a Markdown table.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use dynvm_bench::Result;
+use dynvm_bench::calls::{self, Dynvm, Engine, Function, Peer, Row, Samples};
+
+const USAGE: &str = "calls [--rounds N] [--only TEXT] [--peers]
+  --rounds N   rounds over all cases (default 41); the table shows medians
+  --only TEXT  only cases whose name contains this
+  --peers      build bench/peers/wasmtime and measure it in the same rounds";
+
+/// How long one sample takes, about.
+const SAMPLE_NS: f64 = 2_000_000.0;
+
+/// Samples of which a round takes the least disturbed.
+const SAMPLES_PER_ROUND: usize = 3;
+
+struct Arguments {
+    rounds: usize,
+    only: String,
+    has_peers: bool,
+}
+
+fn main() -> ExitCode {
+    match arguments().and_then(|arguments| run(&arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("calls: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn arguments() -> Result<Arguments> {
+    let mut arguments = Arguments { rounds: 41, only: String::new(), has_peers: false };
+    let mut given = std::env::args().skip(1);
+    while let Some(option) = given.next() {
+        match (option.as_str(), &mut given) {
+            ("--rounds", rest) => arguments.rounds = rest.next().ok_or(USAGE)?.parse()?,
+            ("--only", rest) => arguments.only = rest.next().ok_or(USAGE)?,
+            ("--peers", _) => arguments.has_peers = true,
+            _ => return Err(USAGE.into()),
+        }
+    }
+    Ok(arguments)
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let dir = std::env::temp_dir().join(format!("dynvm-calls-{}", std::process::id()));
+    std::fs::create_dir_all(&dir)?;
+    let rows = measure(arguments, &dir);
+    std::fs::remove_dir_all(&dir)?;
+    println!("{}", Row::HEAD);
+    for row in rows? {
+        println!("{}", row.line());
+    }
+    Ok(())
+}
+
+fn measure(arguments: &Arguments, dir: &Path) -> Result<Vec<Row>> {
+    calls::write_programs(dir)?;
+    let mut peer = match arguments.has_peers {
+        true => Some(Peer::start(&build_peer()?, &dir.join("plain.wasm"))?),
+        false => None,
+    };
+    let mut dynvm = Dynvm::new(dir)?;
+    let cases = calls::cases().into_iter().filter(|case| case.what.contains(&arguments.only));
+    let mut rows = cases.map(Row::new).collect::<Vec<_>>();
+    for round in 0..arguments.rounds {
+        for row in &mut rows {
+            // Neither side always has the caches that the other left.
+            if round % 2 == 0 {
+                sample(&mut dynvm, row.case.inside.as_ref(), &mut row.inside)?;
+                sample(&mut dynvm, row.case.across.as_ref(), &mut row.across)?;
+            } else {
+                sample(&mut dynvm, row.case.across.as_ref(), &mut row.across)?;
+                sample(&mut dynvm, row.case.inside.as_ref(), &mut row.inside)?;
+            }
+            if let Some(peer) = &mut peer {
+                sample(peer, row.case.peer.as_ref(), &mut row.peer)?;
+            }
+        }
+        eprint!("\rround {} of {}", round + 1, arguments.rounds);
+    }
+    eprintln!();
+    Ok(rows)
+}
+
+fn sample(
+    engine: &mut impl Engine,
+    function: Option<&Function>,
+    samples: &mut Samples,
+) -> Result<()> {
+    let Some(function) = function else { return Ok(()) };
+    // A short run warms up, and tells how many iterations fill a sample.
+    let trial = 20_000 / function.sites + 1;
+    let per_iteration = engine.time(function, trial)? / f64::from(trial);
+    let iterations = (SAMPLE_NS / per_iteration).max(1.0) as u32;
+    let mut least = f64::INFINITY;
+    for _ in 0..SAMPLES_PER_ROUND {
+        least = least.min(engine.time(function, iterations)?);
+    }
+    samples.push(least / f64::from(iterations) / f64::from(function.sites));
+    Ok(())
+}
+
+/// The peer is a project of its own, so that nobody builds another engine without asking for it.
+fn build_peer() -> Result<PathBuf> {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/wasmtime");
+    let target = std::env::var_os("DYNVM_PEERS_TARGET")
+        .map_or_else(|| project.join("target"), PathBuf::from);
+    let status = Command::new("cargo")
+        .args(["build", "--release", "--quiet", "--manifest-path"])
+        .arg(project.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .status()?;
+    if !status.success() {
+        return Err("the peer does not build".into());
+    }
+    Ok(target.join("release/dynvm-peer-wasmtime"))
+}

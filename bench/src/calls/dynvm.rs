@@ -1,0 +1,106 @@
+//! dynvm itself, as a program that embeds the loader has it.
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use dynvm_loader::{Handle, Loader, Options};
+use dynvm_vm::HostFunction;
+use dynvm_vm::context::FuncId;
+use dynvm_vm::types::{FuncType, ValType};
+use dynvm_vm::value::Value;
+
+use super::{Engine, Function};
+use crate::Result;
+
+/// The main program and its library, loaded.
+pub struct Dynvm {
+    loader: Loader,
+    funcs: HashMap<String, FuncId>,
+    /// What `host_call` calls.
+    callee: Arc<OnceLock<FuncId>>,
+}
+
+impl Dynvm {
+    /// Loads `main.wasm` of a directory.
+    ///
+    /// # Errors
+    /// If that does not succeed.
+    pub fn new(dir: &Path) -> Result<Dynvm> {
+        let callee = Arc::new(OnceLock::new());
+        let options = Options { host_functions: host_functions(&callee), ..Options::default() };
+        let mut loader = Loader::new(options)?;
+        loader.open_main(&dir.join("main.wasm"))?;
+        let mut dynvm = Dynvm { loader, funcs: HashMap::new(), callee };
+        let inc = dynvm.func("m0")?;
+        dynvm.callee.get_or_init(|| inc);
+        Ok(dynvm)
+    }
+
+    fn func(&mut self, name: &str) -> Result<FuncId> {
+        if let Some(func) = self.funcs.get(name) {
+            return Ok(*func);
+        }
+        let index = self.loader.symbol(Handle::DEFAULT, name)?;
+        let func = self.loader.process().table_get(index).ok_or("a symbol has an element")?;
+        self.funcs.insert(name.to_owned(), func);
+        Ok(func)
+    }
+
+    fn call(&mut self, func: FuncId, args: &[Value]) -> Result<i32> {
+        match self.loader.process_mut().call(func, args)?[..] {
+            [Value::I32(result)] => Ok(result),
+            ref other => Err(format!("expected an i32, found {other:?}").into()),
+        }
+    }
+}
+
+impl Engine for Dynvm {
+    fn time(&mut self, function: &Function, iterations: u32) -> Result<f64> {
+        let func = self.func(&function.name)?;
+        let count = iterations.cast_signed();
+        let mut args = vec![Value::I32(count)];
+        args.extend(function.arg.map(Value::I32));
+        let started = Instant::now();
+        let result = if function.is_host_loop {
+            let mut value = 0;
+            for _ in 0..iterations {
+                value = self.call(func, &[Value::I32(value)])?;
+            }
+            value
+        } else {
+            self.call(func, &args)?
+        };
+        let elapsed = started.elapsed().as_nanos() as f64;
+        let expected = iterations.wrapping_mul(function.increment).cast_signed();
+        if result == expected {
+            return Ok(elapsed);
+        }
+        Err(format!("`{}`: expected {expected}, found {result}", function.name).into())
+    }
+}
+
+fn host_functions(callee: &Arc<OnceLock<FuncId>>) -> Vec<(String, String, HostFunction)> {
+    let callee = Arc::clone(callee);
+    let ty = || FuncType { params: [ValType::I32].into(), results: [ValType::I32].into() };
+    let inc = HostFunction {
+        name: "host_inc".to_owned(),
+        ty: ty(),
+        func: Arc::new(|_, values| {
+            values[0] = black_box(values[0].i32()).wrapping_add(1).into();
+            Ok(())
+        }),
+    };
+    let call = HostFunction {
+        name: "host_call".to_owned(),
+        ty: ty(),
+        func: Arc::new(move |process, values| {
+            let func = *callee.get().expect("it is set before anything runs");
+            values[0] = process.call(func, &[Value::I32(values[0].i32())])?[0].raw();
+            Ok(())
+        }),
+    };
+    [inc, call].map(|function| ("env".to_owned(), function.name.clone(), function)).into()
+}
