@@ -1,6 +1,6 @@
 //! From the bytes of a module to relocatable machine code.
 //!
-//! [`decode`] validates a module whole and turns it into a [`vm::module::Module`]. Once the loader
+//! [`decode()`] validates a module whole and turns it into a [`vm::module::Module`]. Once the loader
 //! has given it a place in a process, a [`Compiler`] translates its functions: bases, bound GOT
 //! entries and type ids are immediates in the code, calls between modules are calls, and no
 //! function takes a parameter that its wasm type does not show. The result is [`vm::code::Code`],
