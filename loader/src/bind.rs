@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::{Callee, Extern, GlobalPlace, MemoryId, TableId};
-use dynvm_vm::module::{EntityType, Import, Module};
+use dynvm_vm::module::{Entity, EntityType, Import, Module};
 use dynvm_vm::types::{GlobalType, ValType};
 use dynvm_vm::value::RawValue;
 use dynvm_vm::{Error, Process};
@@ -117,27 +117,28 @@ fn bind_one(
     imports: &[Reference],
 ) -> Result<(), Error> {
     let mut externs = Vec::with_capacity(imports.len());
-    let mut globals = 0;
+    let mut assigned = assigned_globals(&dso.module).into_iter();
     for (import, reference) in dso.module.imports.iter().zip(imports) {
-        let assigned = match import.ty {
-            EntityType::Global(ty) => {
-                globals += 1;
-                is_assigned(&dso.module, globals - 1, ty)
-            }
-            _ => false,
-        };
-        externs.push(external(map, slots, process, import, *reference, assigned)?);
+        let is_global = matches!(import.ty, EntityType::Global(_));
+        let is_assigned = is_global && assigned.next().unwrap_or(true);
+        externs.push(external(map, slots, process, import, *reference, is_assigned)?);
     }
     process.bind(dso.instance(), &externs)
 }
 
-/// Whether the module may change an imported global: then its value cannot be folded into code.
-fn is_assigned(module: &Module, global: usize, ty: GlobalType) -> bool {
-    let assigned = module.globals_assigned.get(global).copied().unwrap_or(true);
-    let is_exported = module.exports.iter().any(|export| {
-        matches!(export.entity, dynvm_vm::module::Entity::Global(index) if index.index() == global)
-    });
-    ty.is_mutable && (assigned || is_exported)
+/// Whether the module, or somebody it exports it to, may change each imported global: then its
+/// value cannot be folded into code.
+fn assigned_globals(module: &Module) -> Vec<bool> {
+    let imported = module.imported_globals as usize;
+    let mut assigned: Vec<bool> = module.globals_assigned.iter().copied().take(imported).collect();
+    for export in &module.exports {
+        if let Entity::Global(global) = export.entity
+            && let Some(is_assigned) = assigned.get_mut(global.index())
+        {
+            *is_assigned |= module.globals[global.index()].is_mutable;
+        }
+    }
+    assigned
 }
 
 fn external(

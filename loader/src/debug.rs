@@ -30,7 +30,7 @@ pub const CATEGORIES: [Category; 8] = [
     Category {
         name: "symbols",
         target: "dynvm::symbols",
-        description: "symbols that no library defines",
+        description: "each symbol that is looked up, and those that nobody defines",
     },
     Category {
         name: "bindings",

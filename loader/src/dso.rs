@@ -1,6 +1,5 @@
 //! A dso: a module with a place in the process.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -197,13 +196,13 @@ impl Dso {
 
     /// Values of the imported globals that are known before anything is bound.
     #[must_use]
-    pub fn bases(&self) -> HashMap<&'static str, u64> {
-        HashMap::from([
+    pub fn bases(&self) -> [(&'static str, u64); 4] {
+        [
             ("__memory_base", self.bias.memory_base),
             ("__memory_base32", self.bias.memory_base),
             ("__table_base", self.bias.table_base.into()),
             ("__table_base32", self.bias.table_base.into()),
-        ])
+        ]
     }
 }
 

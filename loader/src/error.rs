@@ -60,6 +60,10 @@ pub enum LoadError {
     FunctionType(Box<Mismatch<FuncType>>),
     /// A global is imported with another type than it is defined with.
     GlobalType(Box<Mismatch<GlobalType>>),
+    /// A tag is imported with another type than it is defined with.
+    TagType(Box<Mismatch<FuncType>>),
+    /// A memory or table is imported as another kind than it is.
+    EntityType(Box<Mismatch<String>>),
     /// A symbol is imported as one thing and defined as another.
     SymbolKind(Box<Mismatch<&'static str>>),
     /// Globals, tables or tags that import each other in a circle.
@@ -107,6 +111,8 @@ pub enum LoadError {
     Busy,
     /// No main program was opened.
     NoMain,
+    /// A main program was opened before.
+    SecondMain,
     /// `RTLD_NOLOAD` of what is not loaded.
     NotLoaded {
         /// The name.
@@ -215,6 +221,8 @@ impl fmt::Display for LoadError {
             LoadError::Undefined { symbols } => write_undefined(f, symbols),
             LoadError::FunctionType(mismatch) => mismatch.write(f, "function", "type "),
             LoadError::GlobalType(mismatch) => mismatch.write(f, "global", "type "),
+            LoadError::TagType(mismatch) => mismatch.write(f, "tag", "type "),
+            LoadError::EntityType(mismatch) => mismatch.write(f, "import", ""),
             LoadError::SymbolKind(mismatch) => mismatch.write(f, "symbol", ""),
             LoadError::ImportCycle { dsos } => {
                 write!(f, "imports of globals, tables or tags go in a circle: ")?;
@@ -234,6 +242,7 @@ impl fmt::Display for LoadError {
             }
             LoadError::Busy => f.write_str("cannot open a library while another is relocated"),
             LoadError::NoMain => f.write_str("no main program was opened"),
+            LoadError::SecondMain => f.write_str("a main program was opened before"),
             LoadError::NotLoaded { name } => {
                 write!(f, "`{}` is not loaded", name.escape_debug())
             }

@@ -14,7 +14,7 @@ use dynvm_vm::types::FuncIndex;
 use dynvm_vm::{Error, Process};
 
 use crate::dso::Dso;
-use crate::symbol::evaluate;
+use crate::symbol::ConstGlobals;
 
 /// The canonical slot of each function that has one.
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ impl FunctionSlots {
 /// Functions that the active element segments of `dso` put into the process table, and where.
 pub(crate) fn elements_of(dso: &Dso) -> Vec<(FuncIndex, u32)> {
     let module = &dso.module;
-    let bases = dso.bases();
+    let globals = ConstGlobals::of_module(module, &dso.bases());
     let mut elements = Vec::new();
     for segment in &module.elements {
         let SegmentMode::Active { target, offset } = &segment.mode else { continue };
@@ -78,9 +78,10 @@ pub(crate) fn elements_of(dso: &Dso) -> Vec<(FuncIndex, u32)> {
             continue;
         }
         let ElementItems::Functions(items) = &segment.items else { continue };
-        let Some(first) = evaluate(module, offset, &bases) else { continue };
-        let slots = (first as u32)..;
-        elements.extend(items.iter().copied().zip(slots));
+        let Some(first) = globals.evaluate(offset) else { continue };
+        // Slots past the table's end trap when the segment is copied: they need no entry here.
+        let slots = first..u64::from(u32::MAX);
+        elements.extend(items.iter().copied().zip(slots.map(|slot| slot as u32)));
     }
     elements
 }

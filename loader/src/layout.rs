@@ -49,6 +49,8 @@ impl Space {
         stack_size_bytes: u64,
     ) -> Result<(), LoadError> {
         let ids = map.ids_from(mark);
+        // No more than there are addresses, where it will not fit either.
+        let stack_size_bytes = stack_size_bytes.min(u64::from(u32::MAX));
         let mut cursor = FIRST_ADDRESS;
         let mut slot = u64::from(process.table_len()).max(1);
         if let Some(main) = map.main().filter(|main| !main.is_relocatable()) {
@@ -211,7 +213,8 @@ fn tls_block(dso: &Dso) -> Option<(u64, u64)> {
     dso.module.export("__wasm_init_tls")?;
     let size = crate::symbol::exported_constant(&dso.module, "__tls_size")?;
     let align = crate::symbol::exported_constant(&dso.module, "__tls_align").unwrap_or(1);
-    (size > 0).then_some((size, align.max(1).next_power_of_two()))
+    let is_sane = (1..=u64::from(u32::MAX)).contains(&size) && align <= PAGE_BYTES;
+    is_sane.then(|| (size, align.max(1).next_power_of_two()))
 }
 
 /// Grows memory to `pages`, and to what the dsos `ids` ask for at least.

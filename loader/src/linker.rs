@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use dynvm_jit::Compiler;
 use dynvm_vm::Process;
 use dynvm_vm::instance::TagId;
+use dynvm_vm::types::FuncType;
 
 use crate::dlfcn::DlState;
 use crate::dso::DsoId;
@@ -28,7 +29,7 @@ pub(crate) struct Linker {
     pub(crate) slots: FunctionSlots,
     pub(crate) hosts: Hosts,
     /// Tags that the loader made, by name.
-    pub(crate) tags: HashMap<String, TagId>,
+    pub(crate) tags: HashMap<String, (TagId, FuncType)>,
     pub(crate) compiler: Arc<Compiler>,
     pub(crate) dl: DlState,
     pub(crate) statistics: Statistics,

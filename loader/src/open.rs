@@ -1,5 +1,6 @@
 //! The main path: from a file to dsos whose constructors can run. All or nothing.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -34,6 +35,9 @@ pub(crate) fn open_main(
 ) -> Result<Opened, LoadError> {
     load(linker, process, |linker| {
         let Linker { map, search, .. } = linker;
+        if map.main().is_some() {
+            return Err(LoadError::SecondMain);
+        }
         deps::read_start(map, search, program, preloads)
     })
 }
@@ -191,6 +195,7 @@ pub(crate) fn prepare(
         process,
         is_lazy: linker.is_lazy,
         undefined: Vec::new(),
+        undefined_by_name: HashMap::new(),
     };
     let references = resolver.resolve(batch.mark)?;
     linker.statistics.imports += references.iter().map(|(_, imports)| imports.len()).sum::<usize>();

@@ -3,14 +3,15 @@
 //! The order for a name is the global scope, the local scope of the dso that asks, its own
 //! exports. All that is missing is found before anything is reported.
 
+mod address;
+mod entity;
+
 use std::collections::HashMap;
 
 use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::TagId;
 use dynvm_vm::module::{Entity, EntityType, Import};
-use dynvm_vm::types::{
-    FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, TableIndex, TagIndex, TypeIndex,
-};
+use dynvm_vm::types::{FuncIndex, FuncType, GlobalIndex, MemoryIndex, TableIndex, TagIndex};
 use dynvm_vm::{Error, Process};
 
 use crate::dlfcn;
@@ -21,6 +22,8 @@ use crate::layout::Space;
 use crate::link_map::LinkMap;
 use crate::scope::Scope;
 use crate::symbol::{Symbol, SymbolKind};
+
+pub(crate) use address::address;
 
 /// How deep re-exports of imports are followed.
 const REEXPORT_DEPTH_MAX: u32 = 32;
@@ -61,11 +64,13 @@ pub(crate) struct Resolver<'a> {
     pub(crate) global: &'a Scope,
     pub(crate) space: &'a Space,
     pub(crate) hosts: &'a mut Hosts,
-    pub(crate) tags: &'a mut HashMap<String, TagId>,
+    pub(crate) tags: &'a mut HashMap<String, (TagId, FuncType)>,
     pub(crate) process: &'a mut Process,
     /// Whether functions that nobody defines trap when called instead of failing the load.
     pub(crate) is_lazy: bool,
     pub(crate) undefined: Vec<UndefinedSymbol>,
+    /// Position in `undefined`.
+    pub(crate) undefined_by_name: HashMap<String, usize>,
 }
 
 /// Why one import has no reference.
@@ -108,10 +113,13 @@ impl Resolver<'_> {
     fn note_undefined(&mut self, dso: &Dso, import: &Import) {
         let name = symbol_name(import);
         let needed_by = dso.name.to_string();
-        match self.undefined.iter_mut().find(|symbol| symbol.name == name) {
-            Some(symbol) if symbol.needed_by.contains(&needed_by) => {}
-            Some(symbol) => symbol.needed_by.push(needed_by),
-            None => self.undefined.push(UndefinedSymbol { name, needed_by: vec![needed_by] }),
+        let position = *self.undefined_by_name.entry(name.clone()).or_insert_with(|| {
+            self.undefined.push(UndefinedSymbol { name, needed_by: Vec::new() });
+            self.undefined.len() - 1
+        });
+        let symbol = &mut self.undefined[position];
+        if !symbol.needed_by.contains(&needed_by) {
+            symbol.needed_by.push(needed_by);
         }
     }
 
@@ -121,20 +129,16 @@ impl Resolver<'_> {
                 let ty = &dso.module.types[ty.index()];
                 self.function(dso, import, ty, depth).map(Reference::Func)
             }
-            EntityType::Global(ty) => match import.module.as_str() {
-                "GOT.mem" => self.data_pointer(dso, &import.field),
-                "GOT.func" => self.function_pointer(dso, &import.field, depth),
-                "env" => self.global(dso, import, ty),
-                _ => self.global_of_module(dso, import, ty),
-            },
-            EntityType::Memory(_) => self.memory(import),
-            EntityType::Table(_) => self.table(import),
+            EntityType::Global(ty) => self.global(dso, import, ty, depth),
+            EntityType::Memory(ty) => self.memory(dso, import, ty),
+            EntityType::Table(ty) => self.table(dso, import, ty),
             EntityType::Tag(ty) => self.tag(dso, import, ty),
         }
     }
 
     /// The definition of `name` that `asker` sees.
     fn find(&self, asker: &Dso, name: &str) -> Option<(DsoId, Symbol)> {
+        tracing::trace!(target: "dynvm::symbols", "{}: looking up `{name}`", asker.name);
         let found = find(self.map, self.global, asker, name);
         if let Some((id, _)) = found {
             tracing::trace!(
@@ -156,14 +160,11 @@ impl Resolver<'_> {
             return Err(Unresolved::Undefined);
         }
         let name = import.field.as_str();
-        match self.definition_of_function(dso, import)? {
-            Some((id, func)) => match self.defined(dso, id, func, ty, name, depth) {
+        if let Some((id, func)) = self.definition_of_function(dso, import)? {
+            match self.defined(dso, id, func, ty, name, depth) {
                 // An export of an import that comes back to itself is no definition.
                 Err(Unresolved::Undefined) => {}
                 other => return other,
-            },
-            None => {
-                tracing::trace!(target: "dynvm::symbols", "{}: no dso defines `{name}`", dso.name);
             }
         }
         if let Some(func) = self.host_function(dso, &import.module, name, Some(ty))? {
@@ -190,10 +191,11 @@ impl Resolver<'_> {
         import: &Import,
     ) -> Result<Option<(DsoId, FuncIndex)>, LoadError> {
         if import.module != "env" {
+            if self.hosts.defines(&import.module) {
+                return Ok(None);
+            }
             return Ok(match self.export_of_module(import) {
-                Some((id, Entity::Func(func))) if !self.hosts.defines(&import.module) => {
-                    Some((id, func))
-                }
+                Some((id, Entity::Func(func))) => Some((id, func)),
                 _ => None,
             });
         }
@@ -230,7 +232,11 @@ impl Resolver<'_> {
         {
             return Err(function_type(name, expected, dso, found, "the host"));
         }
-        self.hosts.func(self.process, module, name).map_err(|source| vm(dso, source))
+        let func = self.hosts.func(self.process, module, name).map_err(|source| vm(dso, source))?;
+        if func.is_some() {
+            tracing::trace!(target: "dynvm::bindings", "{}: `{name}` bound to the host", dso.name);
+        }
+        Ok(func)
     }
 
     /// The function `func` of dso `id`, which can be an import that it exports again.
@@ -270,182 +276,6 @@ impl Resolver<'_> {
         self.function(definer, import, ty, depth + 1)
     }
 
-    fn data_pointer(&mut self, dso: &Dso, name: &str) -> Result<Reference, Unresolved> {
-        match self.find(dso, name) {
-            Some((id, symbol)) => match address(self.map.dso(id), symbol) {
-                Some(address) => Ok(Reference::Address(address)),
-                None => Err(self.kind_mismatch(dso, name, "data", id, symbol).into()),
-            },
-            None => self.own_data(dso, name),
-        }
-    }
-
-    /// Data symbols that the loader makes, and zero for weak ones that nobody does.
-    fn own_data(&self, dso: &Dso, name: &str) -> Result<Reference, Unresolved> {
-        let space = self.space;
-        let address = match name {
-            "__heap_base" => space.heap_base,
-            "__heap_end" if self.map.main().is_some_and(has_own_heap) => space.main_end,
-            "__heap_end" => space.heap_end,
-            "__stack_low" => space.stack.start,
-            "__stack_high" => space.stack.end,
-            "__dso_handle" | "__global_base" => dso.bias.memory_base,
-            "__data_end" => dso.memory.end,
-            _ if is_weak(dso, name) => {
-                tracing::debug!(
-                    target: "dynvm::symbols",
-                    "undefined weak symbol `{name}`: bound to zero"
-                );
-                0
-            }
-            _ => return Err(Unresolved::Undefined),
-        };
-        Ok(Reference::Address(address))
-    }
-
-    fn function_pointer(
-        &mut self,
-        dso: &Dso,
-        name: &str,
-        depth: u32,
-    ) -> Result<Reference, Unresolved> {
-        if let Some((id, func)) = self.visible_function(dso, name)? {
-            let func = self.function_of(self.map.dso(id), func, depth)?;
-            return Ok(Reference::FunctionPointer(func));
-        }
-        match self.host_function(dso, "env", name, None)? {
-            Some(func) => Ok(Reference::FunctionPointer(func)),
-            None if is_weak(dso, name) => {
-                tracing::debug!(
-                    target: "dynvm::symbols",
-                    "undefined weak symbol `{name}`: bound to zero"
-                );
-                Ok(Reference::Address(0))
-            }
-            None => Err(Unresolved::Undefined),
-        }
-    }
-
-    fn global(
-        &mut self,
-        dso: &Dso,
-        import: &Import,
-        ty: GlobalType,
-    ) -> Result<Reference, Unresolved> {
-        let name = import.field.as_str();
-        let address = match name {
-            "__stack_pointer" => return Ok(Reference::StackPointer),
-            "__memory_base" | "__memory_base32" => dso.bias.memory_base,
-            "__table_base" | "__table_base32" => dso.bias.table_base.into(),
-            "__tls_base" => dso.tls.start,
-            _ => match self.find(dso, name) {
-                Some((id, Symbol { kind: SymbolKind::Global(global), .. })) => {
-                    return self.shared_global(dso, name, ty, id, global);
-                }
-                Some((id, symbol)) => match address(self.map.dso(id), symbol) {
-                    Some(address) => address,
-                    None => return Err(self.kind_mismatch(dso, name, "data", id, symbol).into()),
-                },
-                None => return self.own_data(dso, name),
-            },
-        };
-        Ok(Reference::Address(address))
-    }
-
-    fn shared_global(
-        &self,
-        dso: &Dso,
-        name: &str,
-        expected: GlobalType,
-        id: DsoId,
-        global: GlobalIndex,
-    ) -> Result<Reference, Unresolved> {
-        let definer = self.map.dso(id);
-        let found = definer.module.globals[global.index()];
-        if found == expected {
-            return Ok(Reference::Global(id, global));
-        }
-        Err(Unresolved::Mismatch(LoadError::GlobalType(Box::new(Mismatch {
-            symbol: name.to_owned(),
-            expected,
-            needed_by: dso.name.to_string(),
-            found,
-            defined_by: definer.name.to_string(),
-        }))))
-    }
-
-    fn global_of_module(
-        &self,
-        dso: &Dso,
-        import: &Import,
-        ty: GlobalType,
-    ) -> Result<Reference, Unresolved> {
-        match self.export_of_module(import) {
-            Some((id, Entity::Global(global))) => {
-                self.shared_global(dso, &import.field, ty, id, global)
-            }
-            _ => Err(Unresolved::Undefined),
-        }
-    }
-
-    fn memory(&self, import: &Import) -> Result<Reference, Unresolved> {
-        if import.module == "env" && import.field == "memory" {
-            return Ok(Reference::ProcessMemory);
-        }
-        match self.export_of_module(import) {
-            Some((id, Entity::Memory(memory))) => Ok(Reference::Memory(id, memory)),
-            _ => Err(Unresolved::Undefined),
-        }
-    }
-
-    fn table(&self, import: &Import) -> Result<Reference, Unresolved> {
-        if import.module == "env" && import.field == "__indirect_function_table" {
-            return Ok(Reference::ProcessTable);
-        }
-        match self.export_of_module(import) {
-            Some((id, Entity::Table(table))) => Ok(Reference::Table(id, table)),
-            _ => Err(Unresolved::Undefined),
-        }
-    }
-
-    /// A tag has one identity in the process. Compilers import the tags of their languages
-    /// everywhere and define them nowhere: then the loader does.
-    fn tag(&mut self, dso: &Dso, import: &Import, ty: TypeIndex) -> Result<Reference, Unresolved> {
-        if import.module != "env" {
-            return match self.export_of_module(import) {
-                Some((id, Entity::Tag(tag))) => Ok(Reference::Tag(id, tag)),
-                _ => Err(Unresolved::Undefined),
-            };
-        }
-        match self.find(dso, &import.field) {
-            Some((id, Symbol { kind: SymbolKind::Tag(tag), .. })) => {
-                return Ok(Reference::Tag(id, tag));
-            }
-            Some((id, symbol)) => {
-                return Err(self.kind_mismatch(dso, &import.field, "a tag", id, symbol).into());
-            }
-            None => {}
-        }
-        if !matches!(import.field.as_str(), "__cpp_exception" | "__c_longjmp") {
-            return Err(Unresolved::Undefined);
-        }
-        let known = self.tags.get(&import.field).copied();
-        let tag = known.unwrap_or_else(|| self.process.add_tag(&dso.module.types[ty.index()]));
-        self.tags.insert(import.field.clone(), tag);
-        Ok(Reference::OwnTag(tag))
-    }
-
-    /// What the dso whose file name without extension is the import's module exports.
-    fn export_of_module(&self, import: &Import) -> Option<(DsoId, Entity)> {
-        let id = if import.module == "env" {
-            let defines = |dso: &&Dso| dso.module.export(&import.field).is_some();
-            self.map.iter().find(defines)?.id
-        } else {
-            self.map.by_stem(&import.module)?
-        };
-        Some((id, self.map.dso(id).module.export(&import.field)?))
-    }
-
     fn kind_mismatch(
         &self,
         dso: &Dso,
@@ -470,22 +300,6 @@ fn find(map: &LinkMap, global: &Scope, asker: &Dso, name: &str) -> Option<(DsoId
     let found = global.find(name).and_then(visible);
     let found = found.or_else(|| asker.local_scope.iter().copied().find_map(visible));
     found.or_else(|| Some((asker.id, *asker.symbols.get_own(name)?)))
-}
-
-/// Address of a data symbol; `None` for what has none.
-pub(crate) fn address(definer: &Dso, symbol: Symbol) -> Option<u64> {
-    match symbol.kind {
-        SymbolKind::Data(offset) => Some(definer.bias.memory_base.wrapping_add(offset)),
-        SymbolKind::Absolute(address) => Some(address),
-        SymbolKind::Tls(offset) => Some(definer.tls.start.wrapping_add(offset)),
-        SymbolKind::Function(_) | SymbolKind::Global(_) | SymbolKind::Tag(_) => None,
-    }
-}
-
-/// A main program that places itself and says where its heap starts has it up to the end of its
-/// initial memory: behind that come the libraries.
-fn has_own_heap(main: &Dso) -> bool {
-    !main.is_relocatable() && main.symbols.get("__heap_base").is_some()
 }
 
 fn is_weak(dso: &Dso, field: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use dynvm_vm::module::{ConstExpr, ConstOp, Entity, EntityType, Module};
+use dynvm_vm::module::{ConstExpr, ConstOp, Entity, EntityType, Import, Module};
 use dynvm_vm::types::{FuncIndex, GlobalIndex, TagIndex, ValType};
 
 use crate::dylink::{Dylink, SymbolFlags};
@@ -100,6 +100,9 @@ impl SymbolTable {
     /// The symbols among the exports of `module`.
     #[must_use]
     pub fn of_module(module: &Module, dylink: Option<&Dylink>) -> SymbolTable {
+        let globals = ConstGlobals::of_module(module, &[]);
+        let is_function = |import: &&Import| matches!(import.ty, EntityType::Func(_));
+        let imported: Vec<&Import> = module.imports.iter().filter(is_function).collect();
         let mut symbols = HashMap::new();
         for export in &module.exports {
             if NEVER_SYMBOLS.contains(&export.name.as_str()) {
@@ -107,8 +110,9 @@ impl SymbolTable {
             }
             let flags = dylink.map_or(SymbolFlags(0), |dylink| dylink.export_flags(&export.name));
             let kind = match export.entity {
+                Entity::Func(func) if imports_again(&imported, func, &export.name) => continue,
                 Entity::Func(func) => SymbolKind::Function(func),
-                Entity::Global(global) => global_kind(module, global, flags),
+                Entity::Global(global) => global_kind(&globals, global, flags),
                 Entity::Tag(tag) => SymbolKind::Tag(tag),
                 Entity::Memory(_) | Entity::Table(_) => continue,
             };
@@ -155,12 +159,14 @@ impl SymbolTable {
     }
 }
 
-fn global_kind(module: &Module, global: GlobalIndex, flags: SymbolFlags) -> SymbolKind {
-    let ty = module.globals[global.index()];
-    let is_address = !ty.is_mutable && matches!(ty.value, ValType::I32 | ValType::I64);
-    let init = global.0.checked_sub(module.imported_globals);
-    let (true, Some(init)) = (is_address, init) else { return SymbolKind::Global(global) };
-    match evaluate(module, &module.global_inits[init as usize], &HashMap::new()) {
+/// Whether an exported function is an import of the same name: then somebody else defines it.
+fn imports_again(imported: &[&Import], func: FuncIndex, name: &str) -> bool {
+    let import = imported.get(func.index());
+    import.is_some_and(|import| import.module == "env" && import.field == name)
+}
+
+fn global_kind(globals: &ConstGlobals, global: GlobalIndex, flags: SymbolFlags) -> SymbolKind {
+    match globals.get(global) {
         None => SymbolKind::Global(global),
         Some(value) if flags.is_tls() => SymbolKind::Tls(value),
         Some(value) if flags.is_absolute() => SymbolKind::Absolute(value),
@@ -168,35 +174,59 @@ fn global_kind(module: &Module, global: GlobalIndex, flags: SymbolFlags) -> Symb
     }
 }
 
-/// Value of a constant expression of integers, where imported globals of module `env` have the
-/// values in `env`. `None` if it depends on anything else.
-#[must_use]
-pub fn evaluate(
-    module: &Module,
-    expr: &ConstExpr,
-    env: &HashMap<&'static str, u64>,
-) -> Option<u64> {
-    let mut stack: Vec<u64> = Vec::new();
-    for op in &expr.ops {
-        let value = match op {
-            ConstOp::Value(value) => value.u64(),
-            ConstOp::GlobalGet(global) => global_value(module, *global, env)?,
-            ConstOp::RefFunc(_) | ConstOp::RefNull => return None,
-            operator => {
-                let (right, left) = (stack.pop()?, stack.pop()?);
-                binary(operator, left, right)?
-            }
-        };
-        stack.push(value);
+/// Values of a module's immutable integer globals, by index; `None` where they depend on more
+/// than constants and the bases that are given.
+#[derive(Debug)]
+pub(crate) struct ConstGlobals(Vec<Option<u64>>);
+
+impl ConstGlobals {
+    /// The globals of `module`, where `bases` has values of imports from `env`.
+    pub(crate) fn of_module(module: &Module, bases: &[(&str, u64)]) -> ConstGlobals {
+        let mut values = ConstGlobals(Vec::with_capacity(module.globals.len()));
+        for import in &module.imports {
+            let EntityType::Global(ty) = import.ty else { continue };
+            let base = bases.iter().find(|(name, _)| *name == import.field);
+            let is_base = import.module == "env" && !ty.is_mutable;
+            values.0.push(base.filter(|_| is_base).map(|(_, value)| *value));
+        }
+        // Validation lets an initial value refer to earlier globals only.
+        let defined = &module.globals[module.imported_globals as usize..];
+        for (ty, init) in defined.iter().zip(&module.global_inits) {
+            let is_integer = matches!(ty.value, ValType::I32 | ValType::I64);
+            let value = if is_integer && !ty.is_mutable { values.evaluate(init) } else { None };
+            values.0.push(value);
+        }
+        values
     }
-    stack.pop()
+
+    /// Value of a constant expression of integers.
+    pub(crate) fn evaluate(&self, expr: &ConstExpr) -> Option<u64> {
+        let mut stack: Vec<u64> = Vec::new();
+        for op in &expr.ops {
+            let value = match op {
+                ConstOp::Value(value) => value.u64(),
+                ConstOp::GlobalGet(global) => self.get(*global)?,
+                ConstOp::RefFunc(_) | ConstOp::RefNull => return None,
+                operator => {
+                    let (right, left) = (stack.pop()?, stack.pop()?);
+                    binary(operator, left, right)?
+                }
+            };
+            stack.push(value);
+        }
+        stack.pop()
+    }
+
+    fn get(&self, global: GlobalIndex) -> Option<u64> {
+        self.0.get(global.index()).copied().flatten()
+    }
 }
 
 /// Value of an exported immutable global of integer type, if it is a constant.
 #[must_use]
 pub(crate) fn exported_constant(module: &Module, name: &str) -> Option<u64> {
     match module.export(name)? {
-        Entity::Global(global) => global_value(module, global, &HashMap::new()),
+        Entity::Global(global) => ConstGlobals::of_module(module, &[]).get(global),
         _ => None,
     }
 }
@@ -212,24 +242,6 @@ fn binary(op: &ConstOp, left: u64, right: u64) -> Option<u64> {
         ConstOp::I64Mul => left.wrapping_mul(right),
         _ => return None,
     })
-}
-
-fn global_value(
-    module: &Module,
-    global: GlobalIndex,
-    env: &HashMap<&'static str, u64>,
-) -> Option<u64> {
-    if module.globals[global.index()].is_mutable {
-        return None;
-    }
-    if let Some(init) = global.0.checked_sub(module.imported_globals) {
-        // Validation lets an initial value refer to earlier globals only: this ends.
-        return evaluate(module, &module.global_inits[init as usize], env);
-    }
-    let mut globals =
-        module.imports.iter().filter(|import| matches!(import.ty, EntityType::Global(_)));
-    let import = globals.nth(global.index())?;
-    if import.module == "env" { env.get(import.field.as_str()).copied() } else { None }
 }
 
 #[cfg(test)]

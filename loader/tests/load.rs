@@ -185,6 +185,70 @@ fn types_and_kinds_must_agree() {
     );
 }
 
+/// A number of the loader's taken for a reference, or the process memory taken for one of 64-bit
+/// addresses, would let a guest out of its sandbox.
+#[test]
+fn what_the_loader_supplies_has_its_own_types() {
+    let check = |import: &str, expected: &str| {
+        let main = format!("(module (@dylink.0 (mem-info)) (import {import}))");
+        check_error(&[("main.wasm", &main)], expected);
+    };
+    check(
+        r#""env" "__memory_base" (global funcref)"#,
+        "global `__memory_base`: expected type funcref (needed by main.wasm), \
+         found i32 (defined by the loader)",
+    );
+    check(
+        r#""GOT.mem" "__heap_base" (global (mut externref))"#,
+        "global `__heap_base`: expected type (mut externref) (needed by main.wasm), \
+         found (mut i32) (defined by the loader)",
+    );
+    check(
+        r#""env" "memory" (memory i64 1)"#,
+        "import `env.memory`: \
+         expected a memory of 64-bit addresses and pages of 2^16 bytes (needed by main.wasm), \
+         found a memory of 32-bit addresses and pages of 2^16 bytes (defined by the loader)",
+    );
+    check(
+        r#""env" "__indirect_function_table" (table 1 externref)"#,
+        "import `env.__indirect_function_table`: \
+         expected a table of externref with 32-bit indices (needed by main.wasm), \
+         found a table of funcref with 32-bit indices (defined by the loader)",
+    );
+}
+
+/// Each value is twice the one before: evaluated once each, and not by recursion.
+#[test]
+fn a_long_chain_of_globals_is_evaluated_in_a_line() {
+    let mut main = String::from("(module (@dylink.0 (mem-info))\n(global $g0 i32 (i32.const 1))\n");
+    for index in 1..50_000 {
+        let before = index - 1;
+        main.push_str(&format!(
+            "(global $g{index} i32 (i32.add (global.get $g{before}) (global.get $g{before})))\n"
+        ));
+    }
+    main.push_str(
+        r#"(export "last" (global $g49999)) (func (export "run") (result i32) (i32.const 1)))"#,
+    );
+    check(&[("main.wasm", &main)], "run", "1");
+}
+
+/// `main.wasm` exports what it imports; that is no definition of it.
+#[test]
+fn an_import_that_is_exported_again_is_no_definition() {
+    let again =
+        r#"(module (@dylink.0 (mem-info)) (import "env" "f" (func $f)) (export "f" (func $f)))"#;
+    check_error(&[("main.wasm", again)], "undefined symbol `f` (needed by main.wasm)");
+    let main = r#"(module (@dylink.0 (mem-info) (needed "b.so" "c.so"))
+        (import "env" "f" (func $f (result i32))) (func (export "run") (result i32) (call $f)))"#;
+    let b = r#"(module (@dylink.0 (mem-info)) (import "env" "g" (func $f (result i32))) (export "f" (func $f)))"#;
+    let c = r#"(module (@dylink.0 (mem-info)) (func (export "g") (result i32) (i32.const 4)))"#;
+    check(&[("main.wasm", main), ("b.so", b), ("c.so", c)], "run", "4");
+    let main = r#"(module (@dylink.0 (mem-info) (needed "c.so"))
+        (import "env" "g" (func $g (result i32))) (export "g" (func $g)) (export "run" (func $g)))"#;
+    check(&[("main.wasm", main), ("c.so", c)], "run", "4");
+}
+
 #[test]
 fn hidden_symbols_are_invisible() {
     let lib = r#"(module (@dylink.0 (mem-info) (export-info "f" visibility-hidden)) (func (export "f")))"#;
