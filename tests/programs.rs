@@ -15,8 +15,8 @@
 //!
 //! `$TMP` is a new folder that holds what the folder's `.wat` files assemble to (`libx.wat`:
 //! `libx.so`, others: `x.wasm`), `$TOOLCHAIN` is where tools/fetch-toolchain.sh put the real
-//! libraries. A last line that ends in `\` has no newline. `BLESS=1` rewrites the lines `stdout`,
-//! `stderr` and `exit`. The other keys are explained in tools/build-guests.sh.
+//! libraries. A last line without a newline ends in `[no newline]`. `BLESS=1` rewrites the lines
+//! `stdout`, `stderr` and `exit`. The other keys are explained in tools/build-guests.sh.
 //!
 //! The programs of `tests/programs-real` need the toolchain: `toolchain: base cxx py` names its
 //! parts. Without them such a test says so and passes, unless `DYNVM_REQUIRE_TOOLCHAIN` is set.
@@ -200,7 +200,7 @@ fn normalized(bytes: &[u8], tmp: &Path) -> Vec<String> {
     text = text.replace(&*toolchain().to_string_lossy(), "$TOOLCHAIN");
     text = text.replace(&*root().to_string_lossy(), "$ROOT");
     if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\\');
+        text.push_str("[no newline]");
     }
     text.lines().map(str::to_owned).collect()
 }

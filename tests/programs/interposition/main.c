@@ -17,6 +17,14 @@
 //!
 //! run: --preload libgreen.so own.wasm
 //! stdout: main: white 4, libuser: white 4
+//!
+//! run: --preload libnone.so main.wasm
+//! stderr: dynvm: cannot read `libnone.so`: no such file
+//! exit: 127
+//!
+//! run: --preload main.c main.wasm
+//! stderr: dynvm: cannot load `./main.c`: not a WebAssembly module
+//! exit: 127
 #include <stdio.h>
 
 #include "color.h"

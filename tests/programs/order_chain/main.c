@@ -3,7 +3,7 @@
 //! needed: liba
 //!
 //! run: main.wasm
-//! stdout: e>d>c>b>a>{}<a<b<c<d<e\
+//! stdout: e>d>c>b>a>{}<a<b<c<d<e[no newline]
 #include <stdio.h>
 
 int main(void) { return printf("{}") < 0; }

@@ -3,7 +3,7 @@
 //! needed: liba
 //!
 //! run: main.wasm
-//! stdout: b>a>c>{}<c<a<b\
+//! stdout: b>a>c>{}<c<a<b[no newline]
 #include <stdio.h>
 
 int main(void) { return printf("{}") < 0; }

@@ -3,7 +3,7 @@
 //! needed: liba
 //!
 //! run: main.wasm
-//! stdout: f>e>d>c>b>a>{}<a<b<c<d<e<f\
+//! stdout: f>e>d>c>b>a>{}<a<b<c<d<e<f[no newline]
 #include <stdio.h>
 
 int main(void) { return printf("{}") < 0; }
