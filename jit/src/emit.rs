@@ -2,10 +2,11 @@
 
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{self, ExternalName};
-use cranelift_codegen::{CompiledCode, FinalizedRelocTarget};
+use cranelift_codegen::{CompiledCode, FinalizedMachExceptionHandler, FinalizedRelocTarget};
 
-use crate::vm::code::{Code, Relocation, RelocationKind, TrapCode, TrapSite};
+use crate::vm::code::{CallSite, Code, Handler, Relocation, RelocationKind, TrapCode, TrapSite};
 use crate::vm::context::FuncId;
+use crate::vm::instance::TagId;
 
 /// Alignment of functions: a line of the instruction fetch of current processors.
 const ALIGN_MIN: u32 = 32;
@@ -26,6 +27,7 @@ pub fn code(compiled: &CompiledCode, func: &ir::Function) -> Result<Code, String
         relocations,
         locations: locations(compiled, &traps),
         traps,
+        call_sites: call_sites(compiled)?,
     })
 }
 
@@ -45,6 +47,26 @@ fn relocation(
         other => return Err(format!("it needs `{}`", other.display(Some(&func.params)))),
     };
     Ok(Relocation { offset: reloc.offset, kind, target, addend: reloc.addend })
+}
+
+/// The calls whose exceptions the function handles.
+fn call_sites(compiled: &CompiledCode) -> Result<Vec<CallSite>, String> {
+    let mut sites = Vec::new();
+    for site in compiled.buffer.call_sites().filter(|site| !site.exception_handlers.is_empty()) {
+        let frame_bytes = site.frame_offset.ok_or("a call inside `try` has no known frame")?;
+        let handlers = site.exception_handlers.iter().map(|handler| match *handler {
+            FinalizedMachExceptionHandler::Tag(tag, offset) => {
+                Ok(Handler { tag: Some(TagId(tag.as_u32())), offset })
+            }
+            FinalizedMachExceptionHandler::Default(offset) => Ok(Handler { tag: None, offset }),
+            FinalizedMachExceptionHandler::Context(_) => {
+                Err("a handler depends on a context".to_owned())
+            }
+        });
+        let handlers = handlers.collect::<Result<_, _>>()?;
+        sites.push(CallSite { return_offset: site.ret_addr, frame_bytes, handlers });
+    }
+    Ok(sites)
 }
 
 /// Cranelift's own codes have the highest numbers; all others are ours.

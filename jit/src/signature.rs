@@ -37,7 +37,8 @@ pub fn builtin(builtin: Builtin) -> Signature {
         Builtin::TableGet => (&[I32, I64], Some(I32)),
         Builtin::TableSet => (&[I32, I64, I32], None),
         Builtin::IndirectCallFailed => (&[I64, I32], None),
-        Builtin::HostCall => (&[I32, I64], None),
+        Builtin::HostCall | Builtin::Throw => (&[I32, I64], None),
+        Builtin::ThrowRef => (&[I32], None),
     };
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.push(AbiParam::new(I64));

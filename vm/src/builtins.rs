@@ -8,10 +8,11 @@ use crate::call::indirect_call_trap;
 use crate::code::TrapCode;
 use crate::context::{Builtin, FuncId, VmContext};
 use crate::entry::{Activation, leap};
-use crate::instance::{InstanceId, MemoryId, TableId};
+use crate::instance::{InstanceId, MemoryId, TableId, TagId};
 use crate::process::Process;
-use crate::trap::Stop;
+use crate::trap::{Stop, Trap};
 use crate::types::{DataIndex, ElementIndex, TypeId};
+use crate::unwind::resume;
 use crate::value::RawValue;
 
 /// The address of each builtin's stub, by its number.
@@ -20,10 +21,42 @@ pub(crate) fn addresses() -> [usize; Builtin::COUNT] {
 }
 
 macro_rules! stubs {
-    ($($name:ident $stub:ident => $implementation:path;)*) => {
+    (
+        returning: { $($name:ident $stub:ident => $implementation:path;)* }
+        // These leave for a handler, which may be in the function that calls them and then finds
+        // its registers as they were.
+        throwing: { $($throw_name:ident $throw_stub:ident => $throw_implementation:path;)* }
+    ) => {
         fn address(builtin: Builtin) -> usize {
-            match builtin { $(Builtin::$name => $stub as *const () as usize,)* }
+            match builtin {
+                $(Builtin::$name => $stub as *const () as usize,)*
+                $(Builtin::$throw_name => $throw_stub as *const () as usize,)*
+            }
         }
+        $(
+            /// Entered from compiled code alone, with the pinned register in place.
+            #[unsafe(naked)]
+            unsafe extern "C" fn $throw_stub() {
+                naked_asm!(
+                    "mov rax, [rsp]",
+                    "mov [r15 + {pc}], rax",
+                    "mov [r15 + {fp}], rbp",
+                    "mov [r15 + {registers}], rbx",
+                    "mov [r15 + {registers} + 8], r12",
+                    "mov [r15 + {registers} + 16], r13",
+                    "mov [r15 + {registers} + 24], r14",
+                    "cmp rsp, [r15 + {limit}]",
+                    "jb {overflow}",
+                    "jmp {implementation}",
+                    pc = const VmContext::HOST_CALL_PC,
+                    fp = const VmContext::HOST_CALL_FP,
+                    registers = const VmContext::THROWER_REGISTERS,
+                    limit = const VmContext::STACK_LIMIT,
+                    overflow = sym overflow,
+                    implementation = sym $throw_implementation,
+                )
+            }
+        )*
         $(
             /// Entered from compiled code alone, with the pinned register in place.
             #[unsafe(naked)]
@@ -47,6 +80,7 @@ macro_rules! stubs {
 }
 
 stubs! {
+    returning: {
     MemoryGrow memory_grow_stub => memory_grow;
     MemoryFill memory_fill_stub => memory_fill;
     MemoryCopy memory_copy_stub => memory_copy;
@@ -61,6 +95,11 @@ stubs! {
     TableSet table_set_stub => table_set;
     IndirectCallFailed indirect_call_failed_stub => indirect_call_failed;
     HostCall host_call_stub => host_call;
+    }
+    throwing: {
+    Throw throw_stub => throw;
+    ThrowRef throw_ref_stub => throw_ref;
+    }
 }
 
 /// The process that runs on this thread.
@@ -75,19 +114,63 @@ unsafe fn process<'a>(pinned: usize) -> &'a mut Process {
     unsafe { &mut *((*context).process as *mut Process) }
 }
 
-/// Leaves wasm with `stop`.
+/// The innermost activation of the process that runs on this thread.
+///
+/// # Safety
+/// As for [`process`].
+unsafe fn activation<'a>(pinned: usize) -> &'a mut Activation {
+    let context = (pinned - size_of::<VmContext>()) as *const VmContext;
+    // SAFETY: by this function's duty a context ends at `pinned`; while compiled code runs, its
+    // `activation` is the live one of the innermost `Process::enter`, which does not touch it
+    // until wasm is left.
+    unsafe { &mut *((*context).activation as *mut Activation) }
+}
+
+/// Leaves wasm with `stop`, or goes on in a handler if it is an exception that somebody catches.
 ///
 /// # Safety
 /// As for [`process`]; the caller's frame owns nothing that must be dropped.
 unsafe fn raise(pinned: usize, stop: Stop) -> ! {
-    let context = (pinned - size_of::<VmContext>()) as *const VmContext;
-    // SAFETY: a context ends at `pinned`; while compiled code runs its `activation` is the live one
-    // of the innermost `Process::enter`. Between there and here are compiled frames, which own
-    // nothing, and one builtin's, which by this function's duty owns nothing either.
+    // SAFETY: this function's duty.
     unsafe {
-        let activation = (*context).activation as *mut Activation;
-        (*activation).stop = Some(stop);
-        leap((*activation).host_sp)
+        match stop {
+            Stop::Exception { handle, trap } => {
+                process(pinned).release_exception(handle);
+                catch_or_leave(pinned, handle, Some(trap))
+            }
+            stop => leave(pinned, stop),
+        }
+    }
+}
+
+/// Goes on in the handler of an exception, or leaves wasm where this activation has none.
+///
+/// # Safety
+/// As for [`raise`].
+unsafe fn catch_or_leave(pinned: usize, handle: u32, trap: Option<Box<Trap>>) -> ! {
+    // SAFETY: this function's duty. `unwind` gives a landing in this activation, and between it and
+    // here are compiled frames, which own nothing, and one builtin's, which by duty does not.
+    unsafe {
+        match process(pinned).unwind(handle, activation(pinned), trap) {
+            Ok(landing) => resume(&raw const landing),
+            Err(stop) => leave(pinned, stop),
+        }
+    }
+}
+
+/// Leaves wasm with `stop`.
+///
+/// # Safety
+/// As for [`raise`].
+unsafe fn leave(pinned: usize, stop: Stop) -> ! {
+    // SAFETY: by this function's duty the activation is live. Between its entry and here are
+    // compiled frames, which own nothing, and one builtin's, which by duty owns nothing either.
+    unsafe {
+        let activation = activation(pinned);
+        let context = process(pinned).context();
+        activation.note_chain((context.host_call_fp, context.host_call_pc), 0);
+        activation.stop = Some(stop);
+        leap(activation.host_sp)
     }
 }
 
@@ -236,6 +319,24 @@ unsafe extern "C" fn host_call(pinned: usize, number: u32, values: *mut RawValue
     }
 }
 
+unsafe extern "C" fn throw(pinned: usize, tag: u32, values: *const RawValue) -> ! {
+    let tag = TagId(tag);
+    let stack = &raw const tag as usize;
+    // SAFETY: see above; `values` is the array in the frame of the function that throws, with one
+    // value for each parameter of the tag.
+    unsafe {
+        let process = process(pinned);
+        let values = std::slice::from_raw_parts(values, process.tag_arity(tag));
+        let handle = process.throw(tag, values.into(), stack);
+        catch_or_leave(pinned, handle, None)
+    }
+}
+
+unsafe extern "C" fn throw_ref(pinned: usize, exception: u32) -> ! {
+    // SAFETY: see above.
+    unsafe { catch_or_leave(pinned, exception, None) }
+}
+
 /// Runs a host function. Nothing unwinds out of it: a panic goes on behind the wasm frames.
 ///
 /// # Safety
@@ -256,9 +357,8 @@ unsafe fn call_host(
     let outcome = catch_unwind(AssertUnwindSafe(|| func(process, values)));
     process.set_context(|context| (context.host_call_fp, context.host_call_pc) = call);
     outcome.unwrap_or_else(|panic| {
-        let context = (pinned - size_of::<VmContext>()) as *const VmContext;
-        // SAFETY: a context ends at `pinned`, and its activation is the live one: see `raise`.
-        unsafe { (*((*context).activation as *mut Activation)).panic = Some(panic) };
+        // SAFETY: `pinned` is the pinned register: the caller is entered through its stub.
+        unsafe { activation(pinned) }.panic = Some(panic);
         Err(TrapCode::Host.into())
     })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::code::TrapCode;
 use crate::context::{FuncId, VmFuncRef};
-use crate::entry::{self, Activation, Fault};
+use crate::entry::{self, Activation, CHAIN_MAX, Chain, Fault};
 use crate::error::Error;
 use crate::instance::{InstanceId, TableId};
 use crate::interrupt::{self, Interrupter};
@@ -18,7 +18,7 @@ use crate::types::{FuncIndex, TypeId};
 use crate::value::{RawValue, Value};
 
 /// How many frames a backtrace keeps.
-const BACKTRACE_FRAMES_MAX: usize = 64;
+const BACKTRACE_FRAMES_MAX: usize = CHAIN_MAX;
 
 impl Process {
     /// Calls a wasm function.
@@ -97,7 +97,10 @@ impl Process {
             previous,
             outer_call,
             text: (text.start, text.end),
+            stack: self.stack.readable(),
+            interrupt: self.interrupter.flag(),
             fault: Fault::default(),
+            chain: Chain::EMPTY,
             stop: None,
             panic: None,
         };
@@ -125,12 +128,11 @@ impl Process {
         if previous == 0 {
             self.interrupter.leave();
         }
-        let raised_at = (self.context().host_call_fp, self.context().host_call_pc);
         // Where wasm was is told before the activation is taken out: the walk starts from it.
         let result = match outcome {
             entry::RETURNED => Ok(()),
             entry::FAULTED => Err(self.faulted(&activation)),
-            _ => Err(self.raised(&mut activation, raised_at)),
+            _ => Err(self.raised(&mut activation)),
         };
         self.set_context(|context| {
             context.activation = previous;
@@ -147,7 +149,7 @@ impl Process {
         let fault = activation.fault;
         let (code, detail) = self.classify(fault);
         let mut trap = Trap { code, detail, backtrace: Vec::new(), frames_omitted: 0 };
-        self.walk(&mut trap, activation, (fault.fp, fault.pc), Some(fault.sp));
+        self.walk(&mut trap, activation, true);
         trap.into()
     }
 
@@ -161,7 +163,6 @@ impl Process {
             return (TrapCode::UndefinedElement, Some(self.undefined_element(index as u64)));
         }
         if fault.signal == interrupt::SIGNAL {
-            self.interrupter.take();
             return (TrapCode::Interrupted, None);
         }
         let code = self.text.trap_at(fault.pc).unwrap_or_else(|| {
@@ -196,59 +197,53 @@ impl Process {
     }
 
     /// What a builtin or host function left.
-    fn raised(&self, activation: &mut Activation, call: (usize, usize)) -> Stop {
+    fn raised(&self, activation: &mut Activation) -> Stop {
         let stop = activation.stop.take().expect("who raises leaves a stop");
         match stop {
             Stop::Trap(mut trap) if trap.backtrace.is_empty() => {
-                self.walk(&mut trap, activation, call, None);
+                self.walk(&mut trap, activation, false);
                 Stop::Trap(trap)
             }
             stop => stop,
         }
     }
 
-    /// Collects the wasm frames from `(frame pointer, pc)` outwards. `fault_sp` is the stack
-    /// pointer if `pc` is an instruction that faulted, and `None` if it is a return address.
-    fn walk(
-        &self,
-        trap: &mut Trap,
-        activation: &Activation,
-        (mut fp, mut pc): (usize, usize),
-        fault_sp: Option<usize>,
-    ) {
-        let mut is_return = fault_sp.is_none();
-        if let Some(location) = fault_sp.and_then(|_| self.text.locate(pc, false))
-            && let Some(sp) = fault_sp
-            && location.code_offset < 4
-        {
-            // The callee has no frame of its own yet: its caller's return address is on top, or
-            // below the frame pointer it just pushed.
-            self.push_frame(trap, pc, false);
-            let at = if location.code_offset == 0 { sp } else { sp + 8 };
-            pc = self.stack.word(at).unwrap_or(0);
-            is_return = true;
+    /// Names the wasm frames that were noted when wasm was left, then those of the activations
+    /// around this one. `is_fault`: the first is an instruction that faulted, not a call.
+    pub(crate) fn walk(&self, trap: &mut Trap, activation: &Activation, is_fault: bool) {
+        let chain = &activation.chain;
+        for (position, pc) in chain.pcs.iter().take(chain.len).enumerate() {
+            let is_return = position > 0 || !is_fault;
+            self.push_frame(trap, *pc, is_return);
+            if let Some(caller) = self.caller_of_unfinished(chain, *pc, is_return) {
+                self.push_frame(trap, caller, true);
+            }
         }
+        trap.frames_omitted += chain.len.saturating_sub(CHAIN_MAX);
         let mut previous = activation.previous;
         let mut outer_call = activation.outer_call;
-        loop {
+        while previous != 0 {
+            let (mut fp, mut pc) = outer_call;
             while self.text.range().contains(&pc) {
-                self.push_frame(trap, pc, is_return);
-                is_return = true;
-                let (Some(caller_fp), Some(caller_pc)) =
-                    (self.stack.word(fp), self.stack.word(fp + 8))
-                else {
-                    break;
-                };
-                (fp, pc) = (caller_fp, caller_pc);
+                self.push_frame(trap, pc, true);
+                (fp, pc) = (self.stack.word(fp).unwrap_or(0), self.stack.word(fp + 8).unwrap_or(0));
             }
-            if previous == 0 {
-                return;
-            }
-            (fp, pc) = outer_call;
             // SAFETY: `previous` is the activation around this one, further up the stack of this
             // thread: its `enter` has not returned, since this one runs inside it.
             let outer = unsafe { &*(previous as *const Activation) };
             (previous, outer_call) = (outer.previous, outer.outer_call);
+        }
+    }
+
+    /// A function that faults in its first instructions has no frame of its own yet. Its caller's
+    /// return address is on top of the stack, or below the frame pointer just pushed; the chain of
+    /// frame pointers does not know it.
+    fn caller_of_unfinished(&self, chain: &Chain, pc: usize, is_return: bool) -> Option<usize> {
+        let location = self.text.locate(pc, is_return).filter(|_| !is_return)?;
+        match location.code_offset {
+            0 => Some(chain.top[0]),
+            1..4 => Some(chain.top[1]),
+            _ => None,
         }
     }
 

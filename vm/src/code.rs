@@ -2,6 +2,7 @@
 //! any run in it.
 
 use crate::context::FuncId;
+use crate::instance::TagId;
 
 /// Machine code of one function with all that is needed to place it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,29 @@ pub struct Code {
     /// Wasm offset (in the module's bytes) of return addresses and trapping instructions,
     /// ascending by code offset: `(code offset, wasm offset)`.
     pub locations: Vec<(u32, u32)>,
+    /// Calls inside `try`, ascending by return address. A function without any costs nothing.
+    pub call_sites: Vec<CallSite>,
+}
+
+/// A call whose exceptions this function handles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallSite {
+    /// Offset of its return address.
+    pub return_offset: u32,
+    /// Bytes from the stack pointer at the call up to the frame pointer.
+    pub frame_bytes: u32,
+    /// What is tried, innermost first.
+    pub handlers: Vec<Handler>,
+}
+
+/// Where an exception goes on. It finds the reference to the exception in the first payload
+/// register and the address of its values (`*const RawValue`) in the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handler {
+    /// The tag that it takes; `None` takes all.
+    pub tag: Option<TagId>,
+    /// Offset of its first instruction.
+    pub offset: u32,
 }
 
 /// A place in code that depends on where something else is.

@@ -160,6 +160,11 @@ builtins! {
     IndirectCallFailed;
     /// `(ctx, host_function: u32, values: *mut RawValue)`: arguments in, results out.
     HostCall;
+    /// `(ctx, tag: u32, values: *const RawValue) -> never`: `throw`. The call is a `try_call` where
+    /// the function handles exceptions.
+    Throw;
+    /// `(ctx, exception: u32) -> never`: `throw_ref` and `rethrow`; null traps.
+    ThrowRef;
 }
 
 /// The state of a thread that runs wasm.
@@ -176,6 +181,9 @@ pub struct VmContext {
     pub host_call_fp: usize,
     /// Return address of that call.
     pub host_call_pc: usize,
+    /// rbx, r12, r13 and r14 at the last `Throw` or `ThrowRef`: a handler in the very function that
+    /// called it finds them again.
+    pub thrower_registers: [usize; 4],
     /// Below this stack address no host function is called.
     pub stack_limit: usize,
     /// Length of the process table in elements.
@@ -204,6 +212,8 @@ context_offsets! {
     HOST_CALL_FP = host_call_fp;
     /// `host_call_pc`, from the pinned register.
     HOST_CALL_PC = host_call_pc;
+    /// `thrower_registers`, from the pinned register.
+    THROWER_REGISTERS = thrower_registers;
     /// `stack_limit`, from the pinned register.
     STACK_LIMIT = stack_limit;
     /// `table_len`, from the pinned register.

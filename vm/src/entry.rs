@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::arch::naked_asm;
 use std::mem::offset_of;
+use std::sync::atomic::AtomicBool;
 
 use crate::trap::Stop;
 use crate::value::RawValue;
@@ -20,8 +21,14 @@ pub(crate) struct Activation {
     pub(crate) outer_call: (usize, usize),
     /// First address of the text, and one past its last.
     pub(crate) text: (usize, usize),
+    /// First address of the stack that may be read, and one past its last.
+    pub(crate) stack: (usize, usize),
+    /// Set while somebody asks this process to stop.
+    pub(crate) interrupt: *const AtomicBool,
     /// What the signal handler saw.
     pub(crate) fault: Fault,
+    /// The wasm frames when wasm was left.
+    pub(crate) chain: Chain,
     /// What `raise` left.
     pub(crate) stop: Option<Stop>,
     /// A panic of a host function, to go on with behind the wasm frames.
@@ -37,6 +44,54 @@ pub(crate) struct Fault {
     pub(crate) sp: usize,
     pub(crate) address: usize,
     pub(crate) signal: i32,
+}
+
+/// How many frames are kept of a chain.
+pub(crate) const CHAIN_MAX: usize = 64;
+
+/// The calls that led to where wasm was left. An inner activation's frames are on the stack that
+/// the host goes on with, so they are noted before it does.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Chain {
+    /// Program counters, innermost first; all but the first of a fault are return addresses.
+    pub(crate) pcs: [usize; CHAIN_MAX],
+    /// How many frames there are, kept or not.
+    pub(crate) len: usize,
+    /// The two words on top of the stack of a fault.
+    pub(crate) top: [usize; 2],
+}
+
+impl Chain {
+    /// No frames.
+    pub(crate) const EMPTY: Chain = Chain { pcs: [0; CHAIN_MAX], len: 0, top: [0; 2] };
+}
+
+impl Activation {
+    /// Notes the frames from `(frame pointer, pc)` outwards to the entry. Only reads the stack and
+    /// writes to `self`: a signal handler may call it.
+    pub(crate) fn note_chain(&mut self, (mut fp, mut pc): (usize, usize), sp: usize) {
+        self.chain.len = 0;
+        self.chain.top = [self.stack_word(sp), self.stack_word(sp.wrapping_add(8))];
+        while pc >= self.text.0 && pc < self.text.1 {
+            if self.chain.len < CHAIN_MAX {
+                self.chain.pcs[self.chain.len] = pc;
+            }
+            self.chain.len += 1;
+            (fp, pc) = (self.stack_word(fp), self.stack_word(fp.wrapping_add(8)));
+        }
+    }
+
+    /// A word of the stack; 0 for an address that is none of its words'.
+    fn stack_word(&self, address: usize) -> usize {
+        let (start, end) = self.stack;
+        if address < start || address > end - 8 || !address.is_multiple_of(8) {
+            return 0;
+        }
+        // SAFETY: `stack` is the range of wasm's stack behind its guard, mapped and readable for as
+        // long as the process lives; `address` was checked to be an aligned word inside.
+        unsafe { std::ptr::read(address as *const usize) }
+    }
 }
 
 /// Wasm returned.

@@ -24,9 +24,17 @@ struct State {
 impl Interrupter {
     /// Asks wasm to stop with `TrapCode::Interrupted`: at once if it runs, else at its next entry.
     /// A thread inside a host function is not taken out of it, though a system call that waits is
-    /// ended early: ask again until [`Interrupter::is_pending`] says no.
+    /// ended early: [`Interrupter::remind`] it until [`Interrupter::is_pending`] says no.
     pub fn interrupt(&self) {
         self.state.is_requested.store(true, Ordering::SeqCst);
+        self.remind();
+    }
+
+    /// Signals the thread once more if the request is still pending.
+    pub fn remind(&self) {
+        if !self.is_pending() {
+            return;
+        }
         let thread = self.state.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = *thread {
             // SAFETY: the thread is alive, since it takes itself out of `thread` before it ends
@@ -39,6 +47,11 @@ impl Interrupter {
     #[must_use]
     pub fn is_pending(&self) -> bool {
         self.state.is_requested.load(Ordering::SeqCst)
+    }
+
+    /// What the signal handler looks at.
+    pub(crate) fn flag(&self) -> *const AtomicBool {
+        &raw const self.state.is_requested
     }
 
     /// Takes the request, if there is one.

@@ -18,6 +18,7 @@ pub mod code;
 mod const_expr;
 pub mod context;
 mod error;
+mod exception;
 pub mod instance;
 pub mod module;
 mod process;
@@ -49,6 +50,8 @@ mod stack;
 mod table;
 #[expect(unsafe_code, reason = "makes machine code executable")]
 mod text;
+#[expect(unsafe_code, reason = "continues in an exception handler")]
+mod unwind;
 
 pub use bind::constant_global;
 pub use error::Error;

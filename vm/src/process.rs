@@ -121,6 +121,7 @@ pub struct Process {
     pub(crate) unplaced: Vec<Unplaced>,
     /// Entry trampoline for each type that was called from the host.
     pub(crate) entries: HashMap<TypeId, usize>,
+    pub(crate) exceptions: crate::exception::Exceptions,
     pub(crate) interrupter: crate::interrupt::Interrupter,
 }
 
@@ -155,6 +156,7 @@ impl Process {
             definers: BTreeMap::new(),
             unplaced: Vec::new(),
             entries: HashMap::new(),
+            exceptions: crate::exception::Exceptions::default(),
             interrupter: crate::interrupt::Interrupter::default(),
         };
         let limit = process.stack.limit();

@@ -6,6 +6,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
 
 use crate::entry::{Activation, FAULTED, Fault, land};
 use crate::error::Error;
@@ -101,6 +102,13 @@ unsafe extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *m
     if pc < activation.text.0 || pc >= activation.text.1 {
         return chain(signal, info, context.cast());
     }
+    if signal == crate::interrupt::SIGNAL {
+        // SAFETY: the flag belongs to the process whose `enter` made this activation.
+        let is_requested = unsafe { &*activation.interrupt }.swap(false, Ordering::SeqCst);
+        if !is_requested {
+            return;
+        }
+    }
     activation.fault = Fault {
         pc,
         fp: registers[libc::REG_RBP as usize] as usize,
@@ -109,6 +117,7 @@ unsafe extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *m
         address: unsafe { (*info).si_addr() } as usize,
         signal,
     };
+    activation.note_chain((activation.fault.fp, pc), activation.fault.sp);
     // Compiled code owns nothing and holds no lock, so its frames may simply be left.
     registers[libc::REG_RSP as usize] = activation.host_sp as i64;
     registers[libc::REG_RAX as usize] = FAULTED as i64;

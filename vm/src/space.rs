@@ -158,6 +158,11 @@ impl Space {
         unsafe { ptr::read(pointer) }
     }
 
+    /// The values of all global slots.
+    pub(crate) fn globals(&self) -> impl Iterator<Item = RawValue> {
+        (0..self.globals.len).map(|slot| self.global(GlobalSlot(slot)))
+    }
+
     /// Writes a global slot.
     pub(crate) fn set_global(&mut self, slot: GlobalSlot, value: RawValue) {
         let pointer = self.reservation.pointer(self.globals.offset(slot.0)).cast::<RawValue>();

@@ -28,6 +28,11 @@ impl Stack {
         self.reservation.base() + self.reservation.len()
     }
 
+    /// First address that may be read, and one past the last.
+    pub(crate) fn readable(&self) -> (usize, usize) {
+        (self.reservation.base() + GUARD_BYTES, self.top())
+    }
+
     /// Below this address no host function is called.
     pub(crate) fn limit(&self) -> usize {
         self.reservation.base() + GUARD_BYTES + HOST_STACK_BYTES

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::code::{Code, Relocation, RelocationKind, TrapCode};
+use crate::code::{CallSite, Code, Relocation, RelocationKind, TrapCode};
 use crate::context::FuncId;
 use crate::error::Error;
-use crate::instance::InstanceId;
+use crate::instance::{InstanceId, TagId};
 use crate::reservation::{Access, PAGE_BYTES, Reservation};
 use crate::types::DefinedFuncIndex;
 
@@ -45,6 +45,7 @@ struct PlacedFunction {
     range: Range<usize>,
     traps: Vec<crate::code::TrapSite>,
     locations: Vec<(u32, u32)>,
+    call_sites: Vec<CallSite>,
 }
 
 /// Where an address of the text is.
@@ -116,6 +117,7 @@ impl Text {
                     range: address..address + code.bytes.len(),
                     traps: code.traps,
                     locations: code.locations,
+                    call_sites: code.call_sites,
                 });
             }
             let section = Section { owner: unplaced.owner, end: range.end, functions };
@@ -161,6 +163,18 @@ impl Text {
         let offset = (pc - function.range.start) as u32;
         let found = function.traps.binary_search_by_key(&offset, |site| site.offset).ok()?;
         Some(function.traps[found].code)
+    }
+
+    /// Where an exception with `tag` goes on that comes out of the call that returns to `pc`: the
+    /// handler's address, and the bytes between stack and frame pointer there.
+    pub(crate) fn handler_at(&self, pc: usize, tag: TagId) -> Option<(usize, usize)> {
+        let (section, position) = self.function_at(pc - 1)?;
+        let function = &section.functions[position];
+        let offset = (pc - function.range.start) as u32;
+        let found = function.call_sites.binary_search_by_key(&offset, |site| site.return_offset);
+        let site = &function.call_sites[found.ok()?];
+        let handler = site.handlers.iter().find(|handler| handler.tag.is_none_or(|t| t == tag))?;
+        Some((function.range.start + handler.offset as usize, site.frame_bytes as usize))
     }
 
     fn function_at(&self, pc: usize) -> Option<(&Section, usize)> {

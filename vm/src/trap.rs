@@ -14,6 +14,14 @@ pub enum Stop {
     Exit(u32),
     /// The guest failed.
     Trap(Box<Trap>),
+    /// The guest threw an exception that nobody caught so far. A host function that returns it
+    /// passes it on.
+    Exception {
+        /// The exception; the host holds a reference to it.
+        handle: u32,
+        /// What it is if nobody catches it, and where it was thrown.
+        trap: Box<Trap>,
+    },
 }
 
 /// A guest's failure.
@@ -90,7 +98,7 @@ impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Stop::Exit(status) => write!(f, "exit status {status}"),
-            Stop::Trap(trap) => trap.fmt(f),
+            Stop::Trap(trap) | Stop::Exception { trap, .. } => trap.fmt(f),
         }
     }
 }

@@ -104,8 +104,8 @@ fn unsupported(op: &Operator<'_>) -> Option<Feature> {
         (feature simd) => { None };
         (feature relaxed_simd) => { None };
         (feature wide_arithmetic) => { None };
-        (feature exceptions) => { Some(Feature::ExceptionHandling) };
-        (feature legacy_exceptions) => { Some(Feature::ExceptionHandling) };
+        (feature exceptions) => { None };
+        (feature legacy_exceptions) => { None };
         (feature gc) => { Some(Feature::GarbageCollection) };
         (feature threads) => { Some(Feature::Threads) };
         (feature function_references) => { Some(Feature::FunctionReferences) };

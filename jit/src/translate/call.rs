@@ -3,8 +3,7 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
-    ExtFuncData, ExternalName, FuncRef, Inst, InstBuilder, MemFlagsData, SigRef, UserExternalName,
-    Value,
+    ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, SigRef, UserExternalName, Value,
 };
 use wasmparser::{FunctionBody, Operator};
 
@@ -18,7 +17,7 @@ use crate::vm::types::{FuncIndex, TypeIndex};
 
 /// What is called.
 #[derive(Clone, Copy)]
-enum Target {
+pub(super) enum Target {
     /// A function whose binding is final.
     Direct(FuncRef),
     /// The code at an address.
@@ -32,6 +31,9 @@ pub fn is_leaf(body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
         if matches!(
             operators.read()?,
             Operator::Call { .. }
+                | Operator::Throw { .. }
+                | Operator::ThrowRef
+                | Operator::Rethrow { .. }
                 | Operator::CallIndirect { .. }
                 | Operator::MemoryGrow { .. }
                 | Operator::MemoryFill { .. }
@@ -79,8 +81,8 @@ impl Translator<'_> {
     fn call_target(&mut self, target: Target, ty: TypeIndex) {
         let params_len = self.module.types[ty.index()].params.len();
         let args = self.pop_n(params_len);
-        let call = self.emit_call(target, &args);
-        self.stack.extend_from_slice(self.builder.inst_results(call));
+        let results = self.emit_call(target, &args);
+        self.stack.extend(results);
     }
 
     fn tail_call_target(&mut self, target: Target, ty: TypeIndex) {
@@ -95,18 +97,38 @@ impl Translator<'_> {
         self.lose_control();
     }
 
-    /// Every call but tail calls, which leave no frame for an exception to unwind, is emitted here.
-    fn emit_call(&mut self, target: Target, args: &[Value]) -> Inst {
+    /// Every call but tail calls, which leave no frame for an exception to unwind, and but those
+    /// of the runtime, is emitted here. Gives the results.
+    pub(super) fn emit_call(&mut self, target: Target, args: &[Value]) -> Vec<Value> {
+        if self.is_trying() {
+            return self.emit_try_call(target, args);
+        }
         let call = match target {
             Target::Direct(func) => self.ins().call(func, args),
             Target::Address(signature, code) => self.ins().call_indirect(signature, code, args),
         };
         self.forget_context();
-        call
+        self.builder.inst_results(call).to_vec()
     }
 
-    /// Calls a function of the runtime. Operands come without the context.
+    /// Calls a function of the runtime, out of which no exception comes. Operands come without the
+    /// context.
     pub(super) fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
+        let (signature, code, all) = self.builtin_call(builtin, args);
+        let call = self.ins().call_indirect(signature, code, &all);
+        self.forget_context();
+        self.builder.inst_results(call).first().copied()
+    }
+
+    /// Calls a function of the runtime that throws. What follows is never reached.
+    pub(super) fn call_throwing_builtin(&mut self, builtin: Builtin, args: &[Value]) {
+        let (signature, code, all) = self.builtin_call(builtin, args);
+        self.emit_call(Target::Address(signature, code), &all);
+        self.ins().trap(trap_code(TrapCode::UncaughtException));
+        self.lose_control();
+    }
+
+    fn builtin_call(&mut self, builtin: Builtin, args: &[Value]) -> (SigRef, Value, Vec<Value>) {
         let signature = self.builtins[builtin as usize]
             .unwrap_or_else(|| self.builder.import_signature(signature::builtin(builtin)));
         self.builtins[builtin as usize] = Some(signature);
@@ -117,8 +139,7 @@ impl Translator<'_> {
         let mut all = Vec::with_capacity(args.len() + 1);
         all.push(context);
         all.extend_from_slice(args);
-        let call = self.emit_call(Target::Address(signature, code), &all);
-        self.builder.inst_results(call).first().copied()
+        (signature, code, all)
     }
 
     /// A function of this module's index space.

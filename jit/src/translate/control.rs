@@ -5,6 +5,7 @@ use cranelift_codegen::ir::{
 };
 use wasmparser::{BlockType, BrTable, Operator};
 
+use super::exception::Try;
 use super::{Translator, block_value_type, trap_code};
 use crate::signature::value_type;
 use crate::vm::code;
@@ -12,7 +13,7 @@ use crate::vm::types::{FuncType, ValType};
 
 /// A block that the current operator is inside of.
 pub struct Frame {
-    kind: FrameKind,
+    pub(super) kind: FrameKind,
     /// Where control goes at the block's `end`; its parameters are the block's results.
     exit: Block,
     /// Whether something jumps to `exit`.
@@ -20,11 +21,20 @@ pub struct Frame {
     params_len: usize,
     results_len: usize,
     /// Height of the operand stack below the block's parameters.
-    height: usize,
+    pub(super) height: usize,
 }
 
-enum FrameKind {
+pub enum FrameKind {
     Block,
+    /// A `try_table`, or a legacy `try` in whose body control is.
+    Try(Try),
+    /// A legacy `catch` or `catch_all`.
+    Catch {
+        /// Reference to the exception that was caught.
+        exception: Value,
+        /// What the `catch` clauses that follow need.
+        rest: Try,
+    },
     Loop {
         /// Where a branch to the loop goes.
         header: Block,
@@ -80,8 +90,17 @@ impl Translator<'_> {
                 self.dead_depth += 1;
             }
             Operator::Else if self.dead_depth == 0 => self.begin_else(),
+            Operator::TryTable { .. } => self.dead_depth += 1,
+            Operator::Try { .. } => {
+                self.legacy_tries_seen += 1;
+                self.dead_depth += 1;
+            }
+            Operator::Catch { .. } | Operator::CatchAll if self.dead_depth == 0 => {
+                self.begin_catch();
+            }
+            Operator::Delegate { .. } if self.dead_depth == 0 => self.end(),
             Operator::End if self.dead_depth == 0 => self.end(),
-            Operator::End => self.dead_depth -= 1,
+            Operator::End | Operator::Delegate { .. } => self.dead_depth -= 1,
             _ => {}
         }
     }
@@ -92,7 +111,7 @@ impl Translator<'_> {
         self.dead_depth = 0;
     }
 
-    fn push_frame(&mut self, ty: BlockType, kind: FrameKind) {
+    pub(super) fn push_frame(&mut self, ty: BlockType, kind: FrameKind) {
         let (params, results) = self.block_types(ty);
         let exit = self.block_with_params(&results);
         self.frames.push(Frame {
@@ -146,7 +165,7 @@ impl Translator<'_> {
         self.is_reachable = true;
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         if matches!(self.frame(0).kind, FrameKind::If { .. }) {
             // A missing `else` passes the parameters on: they have the types of the results.
             self.begin_else();
@@ -155,8 +174,10 @@ impl Translator<'_> {
             self.jump_to_exit();
         }
         let frame = self.frames.pop().expect("validated: `end` closes a block");
-        if let FrameKind::Loop { header } = frame.kind {
-            self.builder.seal_block(header);
+        match frame.kind {
+            FrameKind::Loop { header } => self.builder.seal_block(header),
+            FrameKind::Try(tried) => self.end_try(&tried),
+            _ => {}
         }
         // With no branch to it the block's end is just where control is, and the results are
         // on the stack already.
@@ -223,13 +244,13 @@ impl Translator<'_> {
     }
 
     /// The frame that a branch of this depth names.
-    fn frame(&mut self, depth: u32) -> &mut Frame {
+    pub(super) fn frame(&mut self, depth: u32) -> &mut Frame {
         let position = self.frames.len() - 1 - depth as usize;
         &mut self.frames[position]
     }
 
     /// Where a branch goes and how many operands it takes along.
-    fn target(&mut self, depth: u32) -> (Block, usize) {
+    pub(super) fn target(&mut self, depth: u32) -> (Block, usize) {
         let frame = self.frame(depth);
         if let FrameKind::Loop { header } = frame.kind {
             return (header, frame.params_len);
@@ -238,7 +259,7 @@ impl Translator<'_> {
         (frame.exit, frame.results_len)
     }
 
-    fn jump_to_exit(&mut self) {
+    pub(super) fn jump_to_exit(&mut self) {
         let frame = self.frame(0);
         frame.is_exit_used = true;
         let (exit, count) = (frame.exit, frame.results_len);
@@ -254,7 +275,7 @@ impl Translator<'_> {
         self.peek_n(count).iter().map(|value| BlockArg::Value(*value)).collect()
     }
 
-    fn block_with_params(&mut self, params: &[Type]) -> Block {
+    pub(super) fn block_with_params(&mut self, params: &[Type]) -> Block {
         let block = self.builder.create_block();
         for ty in params {
             self.builder.append_block_param(block, *ty);

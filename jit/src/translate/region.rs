@@ -22,6 +22,8 @@ pub enum Region {
     Descriptor,
     /// The slot of a global.
     Global(GlobalSlot),
+    /// Values of exceptions.
+    Exception,
     /// Bytes of a memory.
     Memory(MemoryId),
 }
@@ -40,6 +42,7 @@ impl Region {
             Region::Functions => (2, "functions"),
             Region::Table => (3, "table"),
             Region::Descriptor => (4, "descriptor"),
+            Region::Exception => (5, "exception"),
             Region::Global(slot) => (0x100 + slot.0 % GLOBAL_REGIONS, "global"),
             Region::Memory(memory) => (0x200 + memory.0 % MEMORY_REGIONS, "memory"),
         };

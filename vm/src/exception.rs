@@ -1,0 +1,140 @@
+//! Exceptions in flight or kept: a heap of their own, with a collector.
+//!
+//! A reference to an exception (`exnref`) lives in wasm's stack and registers, in globals and in
+//! tables, never in a memory. References are handles from a sparse range of numbers, so whatever
+//! looks like one in those places is taken for one: an exception may outlive its last reference for
+//! a while, but never dies before it.
+
+use std::collections::HashMap;
+
+use crate::instance::TagId;
+use crate::value::RawValue;
+
+/// Handles start here: few integers, floats or halves of addresses look like this.
+const HANDLES_START: u32 = 0xe5a5_0000;
+
+/// How many exceptions are made before the first collection.
+const COLLECT_MIN: usize = 1024;
+
+/// An exception.
+#[derive(Debug)]
+struct Exception {
+    tag: TagId,
+    /// Boxed: a handler reads them at their address.
+    values: Box<[RawValue]>,
+    /// How many references the host holds.
+    host_references: u32,
+}
+
+/// All exceptions of a process.
+#[derive(Debug)]
+pub(crate) struct Exceptions {
+    live: HashMap<u32, Exception>,
+    next: u32,
+    collect_at: usize,
+}
+
+impl Default for Exceptions {
+    fn default() -> Self {
+        Exceptions { live: HashMap::new(), next: HANDLES_START, collect_at: COLLECT_MIN }
+    }
+}
+
+impl Exceptions {
+    /// Makes an exception; gives its handle.
+    pub(crate) fn add(&mut self, tag: TagId, values: Box<[RawValue]>) -> u32 {
+        while self.live.contains_key(&self.next) {
+            self.step();
+        }
+        let handle = self.next;
+        self.step();
+        self.live.insert(handle, Exception { tag, values, host_references: 0 });
+        handle
+    }
+
+    fn step(&mut self) {
+        self.next = self.next.checked_add(1).unwrap_or(HANDLES_START);
+    }
+
+    /// Its tag and its values.
+    pub(crate) fn get(&self, handle: u32) -> Option<(TagId, &[RawValue])> {
+        self.live.get(&handle).map(|exception| (exception.tag, &*exception.values))
+    }
+
+    /// The host holds one more reference, or one less.
+    pub(crate) fn hold(&mut self, handle: u32, is_held: bool) {
+        if let Some(exception) = self.live.get_mut(&handle) {
+            let held = exception.host_references;
+            exception.host_references = if is_held { held + 1 } else { held.saturating_sub(1) };
+        }
+    }
+
+    /// Whether there are so many that it is time to look for dead ones.
+    pub(crate) fn is_collection_due(&self) -> bool {
+        self.live.len() >= self.collect_at
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Forgets every exception that neither the host nor any of `roots` refers to, directly or
+    /// through the values of another.
+    pub(crate) fn collect(&mut self, roots: impl Iterator<Item = u32>) {
+        let held = self.live.iter().filter(|(_, exception)| exception.host_references > 0);
+        let held: Vec<u32> = held.map(|(handle, _)| *handle).collect();
+        let mut reached = HashMap::new();
+        let mut open: Vec<u32> = roots.filter(|word| *word >= HANDLES_START).chain(held).collect();
+        while let Some(handle) = open.pop() {
+            if let Some(exception) = self.live.remove(&handle) {
+                open.extend(exception.values.iter().map(|value| value.u32()));
+                reached.insert(handle, exception);
+            }
+        }
+        self.live = reached;
+        self.collect_at = COLLECT_MIN.max(self.live.len() * 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exceptions, HANDLES_START};
+    use crate::instance::TagId;
+
+    fn with(exceptions: &mut Exceptions, value: u32) -> u32 {
+        exceptions.add(TagId(1), Box::new([value.into()]))
+    }
+
+    #[test]
+    fn reached_through_another_exception_is_kept() {
+        let mut exceptions = Exceptions::default();
+        let inner = with(&mut exceptions, 5);
+        let outer = with(&mut exceptions, inner);
+        let dead = with(&mut exceptions, outer);
+        exceptions.collect([outer].into_iter());
+        assert_eq!(exceptions.get(inner).map(|(_, values)| values[0].u32()), Some(5));
+        assert!(exceptions.get(outer).is_some());
+        assert!(exceptions.get(dead).is_none());
+    }
+
+    #[test]
+    fn held_by_the_host_is_kept_until_dropped() {
+        let mut exceptions = Exceptions::default();
+        let handle = with(&mut exceptions, 5);
+        exceptions.hold(handle, true);
+        exceptions.collect(std::iter::empty());
+        assert_eq!(exceptions.len(), 1);
+        exceptions.hold(handle, false);
+        exceptions.collect(std::iter::empty());
+        assert_eq!(exceptions.len(), 0);
+    }
+
+    #[test]
+    fn handles_do_not_repeat_while_alive() {
+        let mut exceptions = Exceptions { next: u32::MAX, ..Exceptions::default() };
+        let last = with(&mut exceptions, 0);
+        let first = with(&mut exceptions, 0);
+        assert_eq!((last, first), (u32::MAX, HANDLES_START));
+    }
+}

@@ -1,0 +1,171 @@
+//! Throwing: from the call that threw outwards to the first handler that takes the exception.
+
+use std::arch::naked_asm;
+use std::mem::offset_of;
+
+use crate::code::TrapCode;
+use crate::context::VmContext;
+use crate::entry::Activation;
+use crate::instance::TagId;
+use crate::process::Process;
+use crate::trap::{Stop, Trap};
+use crate::value::RawValue;
+
+/// A handler with the machine state that it continues in.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Landing {
+    pc: usize,
+    sp: usize,
+    fp: usize,
+    pinned: usize,
+    /// Reference to the exception.
+    exception: usize,
+    /// Address of its values.
+    values: usize,
+    /// rbx, r12, r13, r14.
+    registers: [usize; 4],
+}
+
+impl Process {
+    /// How many exceptions are alive, or not known to be dead.
+    #[must_use]
+    pub fn exceptions_len(&self) -> usize {
+        self.exceptions.len()
+    }
+
+    /// Tag and values of an exception.
+    #[must_use]
+    pub fn exception(&self, handle: u32) -> Option<(TagId, &[RawValue])> {
+        self.exceptions.get(handle)
+    }
+
+    /// A new exception with `values` for the parameters of `tag`. The host holds a reference to it:
+    /// end that with [`Process::release_exception`], or return it as [`Stop::Exception`].
+    pub fn add_exception(&mut self, tag: TagId, values: &[RawValue]) -> u32 {
+        let handle = self.exceptions.add(tag, values.into());
+        self.exceptions.hold(handle, true);
+        handle
+    }
+
+    /// The host does not refer to this exception any longer.
+    pub fn release_exception(&mut self, handle: u32) {
+        self.exceptions.hold(handle, false);
+    }
+
+    /// The number of values that an exception with this tag has.
+    pub(crate) fn tag_arity(&self, tag: TagId) -> usize {
+        let ty = self.types.get(self.tags[tag.0 as usize]);
+        ty.map_or(0, |ty| ty.params.len())
+    }
+
+    /// Makes the exception that wasm throws; dead ones are collected first when there are many.
+    /// Wasm's part of the stack starts above `stack`.
+    pub(crate) fn throw(&mut self, tag: TagId, values: Box<[RawValue]>, stack: usize) -> u32 {
+        if self.exceptions.is_collection_due() {
+            let roots = self.exception_roots(&values, stack);
+            self.exceptions.collect(roots.into_iter());
+        }
+        self.exceptions.add(tag, values)
+    }
+
+    /// Every word that may be a reference to an exception: in the registers that wasm expects back,
+    /// on the stack from `stack` outwards, in globals and tables, and in what is being thrown.
+    fn exception_roots(&self, thrown: &[RawValue], stack: usize) -> Vec<u32> {
+        let mut roots: Vec<u32> = thrown.iter().map(|value| value.u32()).collect();
+        let context = self.context();
+        let mut add = |word: usize| roots.extend([word as u32, (word >> 32) as u32]);
+        context.thrower_registers.into_iter().for_each(&mut add);
+        let mut at = stack.next_multiple_of(8);
+        while let Some(word) = self.stack.word(at) {
+            add(word);
+            at += 8;
+        }
+        roots.extend(self.space.globals().map(|value| value.u32()));
+        for table in self.tables.iter().flatten() {
+            if table.ty.element.heap == crate::types::HeapType::Exn {
+                roots.extend((0..table.len()).filter_map(|i| table.get(i)).map(|e| e.func.0));
+            }
+        }
+        roots
+    }
+
+    /// The first handler for the exception outwards from the call that returns to `pc` in the frame
+    /// `fp`, up to this activation's entry.
+    fn find_handler(&self, tag: TagId, (mut fp, mut pc): (usize, usize)) -> Option<[usize; 3]> {
+        while self.text.range().contains(&pc) {
+            if let Some((handler, frame_bytes)) = self.text.handler_at(pc, tag) {
+                return Some([handler, fp - frame_bytes, fp]);
+            }
+            (fp, pc) = (self.stack.word(fp)?, self.stack.word(fp + 8)?);
+        }
+        None
+    }
+
+    /// Where the exception goes on, or how wasm ends if nobody in this activation takes it. `trap`
+    /// tells where it was thrown, if it has come out of an inner activation.
+    pub(crate) fn unwind(
+        &mut self,
+        handle: u32,
+        activation: &mut Activation,
+        trap: Option<Box<Trap>>,
+    ) -> Result<Landing, Stop> {
+        let Some((tag, values)) = self.exceptions.get(handle) else {
+            return Err(TrapCode::NullReference.into());
+        };
+        let values = values.as_ptr() as usize;
+        let context = self.context();
+        let call = (context.host_call_fp, context.host_call_pc);
+        if let Some([pc, sp, fp]) = self.find_handler(tag, call) {
+            return Ok(Landing {
+                pc,
+                sp,
+                fp,
+                pinned: self.space.pinned(),
+                exception: handle as usize,
+                values,
+                registers: context.thrower_registers,
+            });
+        }
+        // Nobody here. Around this activation may be a host function that passes it on.
+        let trap = trap.unwrap_or_else(|| {
+            let mut trap = Trap::new(TrapCode::UncaughtException, format!("tag {}", tag.0));
+            activation.note_chain(call, 0);
+            self.walk(&mut trap, activation, false);
+            Box::new(trap)
+        });
+        self.exceptions.hold(handle, true);
+        Err(Stop::Exception { handle, trap })
+    }
+}
+
+/// Continues in a handler.
+///
+/// # Safety
+/// `landing` came from [`Process::unwind`] on this thread in this activation, and no frame between
+/// here and the handler's owns anything.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn resume(landing: *const Landing) -> ! {
+    naked_asm!(
+        "mov rax, [rdi + {exception}]",
+        "mov rdx, [rdi + {values}]",
+        "mov rbx, [rdi + {registers}]",
+        "mov r12, [rdi + {registers} + 8]",
+        "mov r13, [rdi + {registers} + 16]",
+        "mov r14, [rdi + {registers} + 24]",
+        "mov r15, [rdi + {pinned}]",
+        "mov rcx, [rdi + {pc}]",
+        "mov rbp, [rdi + {fp}]",
+        "mov rsp, [rdi + {sp}]",
+        "jmp rcx",
+        exception = const offset_of!(Landing, exception),
+        values = const offset_of!(Landing, values),
+        registers = const offset_of!(Landing, registers),
+        pinned = const offset_of!(Landing, pinned),
+        pc = const offset_of!(Landing, pc),
+        fp = const offset_of!(Landing, fp),
+        sp = const offset_of!(Landing, sp),
+    )
+}
+
+const _: () = assert!(offset_of!(VmContext, thrower_registers) % 8 == 0);
