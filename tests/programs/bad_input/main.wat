@@ -25,8 +25,9 @@
 ;;! exit: 127
 ;;!
 ;;! run: $TMP/exceptions.wasm
-;;! stderr: dynvm: cannot load `$TMP/exceptions.wasm`: function `_start` uses exception handling, which this version does not support yet
-;;! exit: 127
+;;! stderr: dynvm: wasm trap: uncaught exception: tag 0
+;;! stderr:   #0 exceptions.wasm!_start+0x3
+;;! exit: 134
 ;;!
 ;;! run: $TMP/large.wasm
 ;;! stderr: dynvm: cannot load `large.wasm`: memory of 4303421440 bytes is too large: the limit is 4294967296 bytes
