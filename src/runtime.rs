@@ -85,12 +85,13 @@ impl Runtime {
     /// Runs the program to its end and gives its exit status.
     ///
     /// # Errors
-    /// If it traps.
+    /// If it traps, or has no entry point.
     pub fn run(&mut self) -> Result<u32, Error> {
         match self.loader.run(&self.arguments) {
             Ok(()) => Ok(0),
-            Err(Stop::Exit(status)) => Ok(status),
-            Err(stop) => Err(stop.into()),
+            Err(LoadError::Stopped { stop: Stop::Exit(status), .. }) => Ok(status),
+            Err(LoadError::Stopped { stop, .. }) => Err(stop.into()),
+            Err(error) => Err(error.into()),
         }
     }
 

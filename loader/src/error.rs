@@ -130,6 +130,11 @@ pub enum LoadError {
         /// Where it was looked for.
         scope: String,
     },
+    /// A main program that is run has nothing to call.
+    NoEntryPoint {
+        /// The program.
+        program: String,
+    },
     /// `--invoke` of what is not an exported function.
     NoSuchFunction {
         /// Its name.
@@ -252,6 +257,10 @@ impl fmt::Display for LoadError {
             LoadError::SymbolNotFound { symbol, scope } => {
                 write!(f, "undefined symbol `{}` in {scope}", symbol.escape_debug())
             }
+            LoadError::NoEntryPoint { program } => write!(
+                f,
+                "`{program}` has no entry point: expected `_start`, `main` or `_initialize`"
+            ),
             LoadError::NoSuchFunction { function, program } => {
                 write!(f, "`{program}` exports no function `{function}`")
             }

@@ -138,10 +138,17 @@ impl Loader {
     /// name first), else nothing more. Returns when the program does.
     ///
     /// # Errors
-    /// How the program ended, if not by returning zero.
-    pub fn run(&mut self, args: &[String]) -> Result<(), Stop> {
-        self.construct()?;
-        run::main(&self.linker, &mut self.process, args)
+    /// If the program has no entry point; else how it ended, if not by returning zero.
+    pub fn run(&mut self, args: &[String]) -> Result<(), LoadError> {
+        let program = {
+            let linker = lock(&self.linker);
+            let main = linker.map.main().ok_or(LoadError::NoMain)?;
+            run::check_entry_point(main)?;
+            main.name.to_string()
+        };
+        let outcome = self.construct();
+        let outcome = outcome.and_then(|()| run::main(&self.linker, &mut self.process, args));
+        outcome.map_err(|stop| LoadError::Stopped { dso: program, during: "its run", stop })
     }
 
     /// Runs the constructors, then the function that the main program exports as `name`, with

@@ -15,6 +15,18 @@ use crate::linker::{Linker, lock};
 /// Names of the entry point, the best first. The last three return an exit status.
 const ENTRY_POINTS: [&str; 4] = ["_start", "__main_argc_argv", "__main_void", "main"];
 
+/// An error unless running the main program does something: it has an entry point, or one that
+/// prepares it for calls from outside, or is a plain module whose start function is all of it.
+pub(crate) fn check_entry_point(main: &Dso) -> Result<(), LoadError> {
+    let mut names = ENTRY_POINTS.iter().chain(&["_initialize"]);
+    let has_entry = names.any(|name| main.exported_function(name).is_some());
+    // The start function of a module made for the dynamic linker only zeroes its data.
+    if has_entry || (main.dylink.is_none() && main.module.start.is_some()) {
+        return Ok(());
+    }
+    Err(LoadError::NoEntryPoint { program: main.name.to_string() })
+}
+
 /// Calls the entry point. The constructors have run.
 pub(crate) fn main(
     shared: &Mutex<Linker>,

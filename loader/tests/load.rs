@@ -433,7 +433,7 @@ fn main_gets_its_arguments_in_memory() {
                 (i32.const 3)))"#,
     )]);
     let mut loader = world.open().expect("loaded");
-    let stop = loader.run(&["main.wasm".to_owned(), "x".to_owned()]).expect_err("status 3");
-    assert!(matches!(stop, dynvm_vm::Stop::Exit(3)));
+    let error = loader.run(&["main.wasm".to_owned(), "x".to_owned()]).expect_err("status 3");
+    assert!(matches!(error.stop(), Some(dynvm_vm::Stop::Exit(3))));
     assert_eq!(world.logged(), [2, i32::from(b'x'), 0]);
 }

@@ -13,6 +13,8 @@
 //! stdout: b
 //!
 //! run: nothing.wasm
+//! stderr: dynvm: `nothing.wasm` has no entry point: expected `_start`, `main` or `_initialize`
+//! exit: 127
 #include <stdio.h>
 
 int main(void) {
