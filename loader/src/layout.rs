@@ -54,10 +54,16 @@ impl Space {
         let mut cursor = FIRST_ADDRESS;
         let mut slot = u64::from(process.table_len()).max(1);
         if let Some(main) = map.main().filter(|main| !main.is_relocatable()) {
+            let room = main.dylink.as_ref().map(|dylink| dylink.room).unwrap_or_default();
             let pages = main.memory_pages_imported().max(main.memory_pages_defined());
-            self.main_end = pages * PAGE_BYTES;
+            // Where in an imported memory its data lies is not told, only that none is at null.
+            let first = if main.defines_memory() { 0 } else { FIRST_ADDRESS };
+            let placed = Some(u64::from(room.memory_size)).filter(|size| *size > 0);
+            let placed_pages = placed.map_or(0, |size| (first + size).div_ceil(PAGE_BYTES));
+            self.main_end = pages.max(placed_pages) * PAGE_BYTES;
             cursor = cursor.max(self.main_end);
             slot = slot.max(main.table_len_imported()).max(main.table_len_defined());
+            slot = slot.max(1 + u64::from(room.table_size));
         }
         if !ids.iter().any(|id| map.dso(*id).is_relocatable()) {
             // All place themselves: they find the memory they describe, and not a page more.

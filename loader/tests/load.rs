@@ -310,6 +310,26 @@ fn plain_modules_run_with_their_own_memory() {
     check(&[("main.wasm", importing)], "run", "43 2");
 }
 
+/// What its linking section asks for is there, whether or not it asks where.
+#[test]
+fn a_main_that_places_itself_gets_the_room_it_asks_for() {
+    let main = |size: &str| {
+        format!(
+            r#"(module (@dylink.0 (mem-info (memory {size} 0) (table 4 0)))
+                (import "env" "memory" (memory 1))
+                (import "env" "__indirect_function_table" (table 0 funcref))
+                (func (export "run") (result i32 i32 i32)
+                    (i32.load (i32.const 131068)) (memory.size) (table.size)))"#
+        )
+    };
+    check(&[("main.wasm", &main("131072"))], "run", "0 3 5");
+    check_error(
+        &[("main.wasm", &main("0xfffffff0"))],
+        "cannot load `main.wasm`: memory of 4295032832 bytes is too large: \
+         the limit is 4294967296 bytes",
+    );
+}
+
 #[test]
 fn plain_modules_import_from_a_library_by_its_name() {
     let mut world = World::new(&[
