@@ -110,6 +110,14 @@ impl Process {
         id: TableId,
     ) -> Result<TablePlace, Error> {
         if id == TableId::PROCESS {
+            if (ty.element, ty.is_64) != (crate::types::RefType::FUNCREF, false) {
+                let index = if ty.is_64 { "64-bit" } else { "32-bit" };
+                return Err(Error::ImportLimits {
+                    import: import.to_string(),
+                    expected: format!("a table of {} with {index} indices", ty.element),
+                    found: "a table of funcref with 32-bit indices".to_owned(),
+                });
+            }
             self.grow_process_table_to(ty.len_min)?;
             return Ok(TablePlace { id, descriptor: GlobalSlot(0) });
         }
@@ -139,6 +147,14 @@ impl Process {
         id: MemoryId,
     ) -> Result<MemoryPlace, Error> {
         if id == MemoryId::PROCESS {
+            let found = (false, self.is_memory_shared, 16);
+            if (ty.is_64, ty.is_shared, ty.page_size_log2) != found {
+                return Err(Error::ImportLimits {
+                    import: import.to_string(),
+                    expected: memory_kind((ty.is_64, ty.is_shared, ty.page_size_log2)),
+                    found: memory_kind(found),
+                });
+            }
             let pages = self.memory_pages();
             if ty.pages_min > pages {
                 self.grow_memory(ty.pages_min - pages)?;
@@ -191,6 +207,7 @@ impl Process {
 
     /// The process memory takes the type of a main that defines it.
     fn adopt_process_memory(&mut self, ty: MemoryType) -> Result<(), Error> {
+        self.is_memory_shared = ty.is_shared;
         if let Some(max) = ty.pages_max {
             let max_bytes = u64::try_from(page_bytes(ty, max)).unwrap_or(u64::MAX);
             self.config.memory_bytes_max = self.config.memory_bytes_max.min(max_bytes);
@@ -297,6 +314,13 @@ impl Process {
     pub(crate) fn memory_by_id(&self, id: MemoryId) -> &Memory {
         self.memories[id.0 as usize].as_ref().expect("the memory's instance was not discarded")
     }
+}
+
+/// Words for: whether addresses are `i64`, whether it is shared, logarithm of the page size.
+fn memory_kind((is_64, is_shared, page_size_log2): (bool, bool, u32)) -> String {
+    let shared = if is_shared { "shared " } else { "" };
+    let index = if is_64 { "64-bit" } else { "32-bit" };
+    format!("a {shared}memory of {index} addresses and pages of 2^{page_size_log2} bytes")
 }
 
 /// Whether a memory can be the process memory.

@@ -108,6 +108,8 @@ pub struct Process {
     pub(crate) space: Space,
     pub(crate) stack: Stack,
     pub(crate) text: Text,
+    /// Whether the main program made the process memory a shared one.
+    pub(crate) is_memory_shared: bool,
     /// Memories but the process memory, which is number 0 here and lies in `space`.
     pub(crate) memories: Vec<Option<Memory>>,
     /// Tables; number 0 is the process table.
@@ -148,6 +150,7 @@ impl Process {
             space,
             stack,
             text: Text::new()?,
+            is_memory_shared: false,
             memories: vec![None],
             tables: vec![Some(table)],
             tags: Vec::new(),
