@@ -6,8 +6,8 @@ use std::time::Duration;
 use dynvm_jit::{Compiler, Settings};
 use dynvm_vm::code::TrapCode;
 use dynvm_vm::context::FuncId;
-use dynvm_vm::instance::{Extern, InstanceId};
-use dynvm_vm::module::Entity;
+use dynvm_vm::instance::{Extern, InstanceId, MemoryId, TableId};
+use dynvm_vm::module::{Entity, EntityType};
 use dynvm_vm::types::{FuncType, ValType};
 use dynvm_vm::value::Value;
 use dynvm_vm::{Config, HostFunction, Placement, Process, Stop, Trap};
@@ -47,8 +47,7 @@ impl Fixture {
             .imports
             .iter()
             .map(|import| {
-                let (_, func) =
-                    self.host.iter().find(|(name, _)| *name == import.field).unwrap();
+                let (_, func) = self.host.iter().find(|(name, _)| *name == import.field).unwrap();
                 Extern::Func(Process::callee(*func))
             })
             .collect();
@@ -172,7 +171,11 @@ fn each_trap_is_told_from_the_others_and_leaves_the_process_whole() {
         r#"(module (memory 1) (table 2 funcref) (type $v (func)) (elem (i32.const 1) $one)
           (func $one (param i32))
           (func (export "load") (drop (i32.load offset=0xffffffff (i32.const -1))))
+          (data $d "abc")
           (func (export "fill") (memory.fill (i32.const 65535) (i32.const 0) (i32.const 2)))
+          (func (export "copy") (memory.copy (i32.const 0) (i32.const 65537) (i32.const 2)))
+          (func (export "init") (memory.init $d (i32.const 65534) (i32.const 0) (i32.const 3)))
+          (func (export "segment") (memory.init $d (i32.const 0) (i32.const 2) (i32.const 2)))
           (func (export "null") (call_indirect (type $v) (i32.const 0)))
           (func (export "type") (call_indirect (type $v) (i32.const 1)))
           (func (export "element") (call_indirect (type $v) (i32.const -1)))
@@ -185,7 +188,10 @@ fn each_trap_is_told_from_the_others_and_leaves_the_process_whole() {
     );
     let cases = [
         ("load", "out of bounds memory access: address 0x1fffffffe, the memory has 0x10000 bytes"),
-        ("fill", "out of bounds memory access"),
+        ("fill", "out of bounds memory access: address 0x10000, the memory has 0x10000 bytes"),
+        ("copy", "out of bounds memory access: address 0x10001, the memory has 0x10000 bytes"),
+        ("init", "out of bounds memory access: address 0x10000, the memory has 0x10000 bytes"),
+        ("segment", "out of bounds memory access: offset 0x3, data segment 0 has 0x3 bytes"),
         ("null", "uninitialized element: table index 0 is null"),
         (
             "type",
@@ -208,6 +214,46 @@ fn each_trap_is_told_from_the_others_and_leaves_the_process_whole() {
     let deep = trap(fixture.call(id, "deep", &[]));
     assert_eq!(deep.backtrace.len(), 64);
     assert!(deep.frames_omitted > 1000, "{}", deep.frames_omitted);
+}
+
+/// The process memory and table are of one kind each: whoever hands them out, an import of another
+/// kind is refused.
+#[test]
+fn imports_of_the_process_memory_and_table_are_checked() {
+    let cases = [
+        ("(memory 1)", None),
+        ("(memory 1 2)", None),
+        ("(memory i64 1)", Some("a memory of 64-bit addresses and pages of 2^16 bytes")),
+        (
+            "(memory 1 2 shared)",
+            Some("a shared memory of 32-bit addresses and pages of 2^16 bytes"),
+        ),
+        ("(table 1 funcref)", None),
+        ("(table i64 1 funcref)", Some("a table of funcref with 64-bit indices")),
+        ("(table 1 externref)", Some("a table of externref with 32-bit indices")),
+    ];
+    for (ty, refused) in cases {
+        let mut fixture = Fixture::new();
+        let plain = ty.replace(" shared", "");
+        let text = format!(r#"(module (import "m" "x" {plain}))"#);
+        let mut module = dynvm_jit::decode(wast_binary(&text)).unwrap();
+        if let EntityType::Memory(memory) = &mut module.imports[0].ty {
+            memory.is_shared = ty != plain;
+        }
+        let id = fixture.process.declare("main", Arc::new(module), Placement::Private);
+        let given = match ty.starts_with("(memory") {
+            true => Extern::Memory(MemoryId::PROCESS),
+            false => Extern::Table(TableId::PROCESS),
+        };
+        let error =
+            fixture.process.bind(id.unwrap(), &[given]).err().map(|error| error.to_string());
+        let found = match given {
+            Extern::Memory(_) => "a memory of 32-bit addresses and pages of 2^16 bytes",
+            _ => "a table of funcref with 32-bit indices",
+        };
+        let message = refused.map(|it| format!("import `m.x`: expected {it}, found {found}"));
+        assert_eq!(error, message, "{ty}");
+    }
 }
 
 #[test]

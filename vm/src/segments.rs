@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::instance::{Instance, InstanceId, MemoryId, TableId};
 use crate::module::{ElementItems, SegmentMode};
 use crate::process::Process;
-use crate::trap::Stop;
+use crate::trap::{Stop, Trap};
 use crate::types::{DataIndex, ElementIndex, HeapType, RefType};
 
 impl Process {
@@ -116,7 +116,7 @@ impl Process {
         len: u64,
     ) -> Result<(), Stop> {
         let bytes = self.bytes_mut(id);
-        let range = checked(to, len, bytes.len() as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
+        let range = in_memory(to, len, bytes.len())?;
         bytes[range].fill(value);
         Ok(())
     }
@@ -127,11 +127,8 @@ impl Process {
         (from_id, from): (MemoryId, u64),
         len: u64,
     ) -> Result<(), Stop> {
-        let out = TrapCode::MemoryOutOfBounds;
-        let source_len = self.bytes_mut(from_id).len() as u64;
-        let source = checked(from, len, source_len).ok_or(out)?;
-        let target_len = self.bytes_mut(to_id).len() as u64;
-        let target = checked(to, len, target_len).ok_or(out)?;
+        let source = in_memory(from, len, self.bytes_mut(from_id).len())?;
+        let target = in_memory(to, len, self.bytes_mut(to_id).len())?;
         if to_id == from_id {
             self.bytes_mut(to_id).copy_within(source, target.start);
         } else {
@@ -153,10 +150,14 @@ impl Process {
         let range = module.data[data.index()].range.clone();
         let is_dropped = entry.data_dropped[data.index()];
         let segment = if is_dropped { &[] } else { &module.bytes[range] };
-        let out = TrapCode::MemoryOutOfBounds;
-        let source = checked(from, len, segment.len() as u64).ok_or(out)?;
+        let source = checked(from, len, segment.len() as u64).ok_or_else(|| {
+            let past = from.max(segment.len() as u64);
+            let len = segment.len();
+            let detail = format!("offset {past:#x}, data segment {} has {len:#x} bytes", data.0);
+            Trap::new(TrapCode::MemoryOutOfBounds, detail)
+        })?;
         let bytes = self.bytes_mut(memory);
-        let target = checked(to, len, bytes.len() as u64).ok_or(out)?;
+        let target = in_memory(to, len, bytes.len())?;
         bytes[target].copy_from_slice(&segment[source]);
         Ok(())
     }
@@ -316,6 +317,15 @@ impl Process {
         let value = evaluate(expr, &instance.globals, &instance.functions, read);
         if is_64 { value.u64() } else { u64::from(value.u32()) }
     }
+}
+
+/// The range of `len` bytes from `start` of a memory, else a trap at the first byte outside.
+fn in_memory(start: u64, len: u64, memory_len: usize) -> Result<std::ops::Range<usize>, Stop> {
+    let limit = memory_len as u64;
+    checked(start, len, limit).ok_or_else(|| {
+        let detail = format!("address {:#x}, the memory has {limit:#x} bytes", start.max(limit));
+        Trap::new(TrapCode::MemoryOutOfBounds, detail).into()
+    })
 }
 
 /// The range of `len` from `start`, if it is inside `limit`.

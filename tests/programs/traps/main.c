@@ -78,7 +78,7 @@
 //!
 //! run: main.wasm bulk
 //! stdout: back in main, about to bulk
-//! stderr: dynvm: wasm trap: out of bounds memory access
+//! stderr: dynvm: wasm trap: out of bounds memory access: address 0xfffffff0, the memory has 0x810000 bytes
 //! stderr:   #0 libb.so!b_fail+0x1e1
 //! stderr:   #1 liba.so!a_fail+0x12
 //! stderr:   #2 main.wasm!main+0x22
