@@ -3,14 +3,17 @@
 mod bodies;
 mod const_expr;
 mod names;
+mod standard;
 mod types;
 
 use std::sync::Arc;
 
 use wasmparser::{
     DataKind, ElementKind, ExternalKind, Parser, Payload, TableInit, TypeRef, ValidPayload,
-    Validator, WasmFeatures,
+    Validator,
 };
+
+pub use standard::Standard;
 
 use crate::error::DecodeError;
 use crate::vm::module::{
@@ -21,21 +24,23 @@ use crate::vm::types::{
     FuncIndex, GlobalIndex, MemoryIndex, RefType, TableIndex, TagIndex, TypeIndex,
 };
 
-/// What the validator lets pass. It is more than can be compiled, so that the rest is refused by
-/// its name rather than as an unknown byte.
-const FEATURES: WasmFeatures =
-    WasmFeatures::WASM3.union(WasmFeatures::LEGACY_EXCEPTIONS).union(WasmFeatures::WIDE_ARITHMETIC);
-
 /// Decodes and validates a module in the binary format.
 pub fn decode(bytes: impl Into<Arc<[u8]>>) -> Result<Module, DecodeError> {
+    decode_as(Standard::NEWEST, bytes)
+}
+
+/// Decodes a module and validates it by the rules of a version of the standard: what is younger is
+/// refused.
+pub fn decode_as(standard: Standard, bytes: impl Into<Arc<[u8]>>) -> Result<Module, DecodeError> {
     let bytes = bytes.into();
+    let features = standard.features();
     check_header(&bytes)?;
 
     let mut decoder = Decoder::default();
-    let mut validator = Validator::new_with_features(FEATURES);
+    let mut validator = Validator::new_with_features(features);
     let mut functions = Vec::new();
     let mut parser = Parser::new(0);
-    parser.set_features(FEATURES);
+    parser.set_features(features);
     for payload in parser.parse_all(&bytes) {
         let payload = payload?;
         if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
@@ -47,7 +52,7 @@ pub fn decode(bytes: impl Into<Arc<[u8]>>) -> Result<Module, DecodeError> {
 
     let mut module = decoder.module;
     module.globals_assigned = vec![false; module.globals.len()];
-    bodies::validate(functions, &mut module)?;
+    bodies::validate(functions, features, &mut module)?;
     module.bytes = bytes;
     Ok(module)
 }
@@ -86,7 +91,7 @@ impl Decoder {
             Payload::TypeSection(section) => {
                 for group in section.into_iter_with_offsets() {
                     let (offset, group) = group?;
-                    types::rec_group(group, offset, &mut module.types)?;
+                    types::rec_group(group, offset, module)?;
                 }
             }
             Payload::ImportSection(section) => {

@@ -44,8 +44,6 @@ pub enum Feature {
     GarbageCollection,
     /// Shared memories and atomic accesses.
     Threads,
-    /// References to functions of one type, non-null references, `call_ref`.
-    FunctionReferences,
     /// Anything younger.
     Other,
 }
@@ -56,7 +54,6 @@ impl fmt::Display for Feature {
             Feature::ExceptionHandling => "exception handling",
             Feature::GarbageCollection => "garbage collection",
             Feature::Threads => "threads",
-            Feature::FunctionReferences => "typed function references",
             Feature::Other => "an instruction of an unfinished proposal",
         })
     }

@@ -21,5 +21,5 @@ mod translate;
 use dynvm_vm as vm;
 
 pub use compiler::{Compiler, OptLevel, Settings};
-pub use decode::decode;
+pub use decode::{Standard, decode, decode_as};
 pub use error::{CompileError, DecodeError, Feature};

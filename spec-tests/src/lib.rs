@@ -10,4 +10,5 @@ mod linker;
 mod pattern;
 mod script;
 
+pub use dynvm_jit::Standard;
 pub use script::{Report, run};

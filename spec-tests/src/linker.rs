@@ -3,11 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use dynvm_jit::Compiler;
-use dynvm_vm::context::FuncId;
+use dynvm_jit::{Compiler, Standard};
 use dynvm_vm::instance::{Extern, InstanceId};
 use dynvm_vm::module::{Entity, EntityType, Import, Module};
-use dynvm_vm::types::FuncType;
 use dynvm_vm::value::Value;
 use dynvm_vm::{Config, Error, Placement, Process, Stop};
 
@@ -41,6 +39,7 @@ pub(crate) enum Failure {
 
 /// A process and the names of its instances.
 pub(crate) struct Linker {
+    standard: Standard,
     compiler: Arc<Compiler>,
     process: Process,
     /// By the name in `register`.
@@ -53,8 +52,8 @@ pub(crate) struct Linker {
 }
 
 impl Linker {
-    /// An empty process with the `spectest` module.
-    pub(crate) fn new() -> Result<Self, String> {
+    /// An empty process with the `spectest` module. Modules are held to the rules of `standard`.
+    pub(crate) fn new(standard: Standard) -> Result<Self, String> {
         let settings = dynvm_jit::Settings::default();
         let compiler = Arc::new(Compiler::new(&settings).map_err(|error| error.to_string())?);
         // Small limits: some scripts grow until they cannot.
@@ -62,6 +61,8 @@ impl Linker {
         let process = Process::new(&config, Arc::<Compiler>::clone(&compiler))
             .map_err(|error| error.to_string())?;
         let mut linker = Linker {
+            // The `spectest` module has a table with 64-bit indices.
+            standard: Standard::NEWEST,
             compiler,
             process,
             registered: HashMap::new(),
@@ -75,12 +76,13 @@ impl Linker {
         let binary = text.encode().map_err(|error| error.to_string())?;
         linker.instantiate(None, &binary).map_err(|failure| format!("spectest: {failure:?}"))?;
         linker.register("spectest", None)?;
+        linker.standard = standard;
         Ok(linker)
     }
 
     /// Decodes `binary` for later `(module instance …)`.
     pub(crate) fn define(&mut self, id: Option<&str>, binary: &[u8]) -> Result<(), Failure> {
-        let module = decode(binary)?;
+        let module = self.decode(binary)?;
         self.definitions.insert(id.map(str::to_owned), Arc::clone(&module));
         self.definitions.insert(None, module);
         Ok(())
@@ -99,25 +101,21 @@ impl Linker {
 
     /// Decodes and instantiates `binary`; it becomes the current instance, called `id` if given.
     pub(crate) fn instantiate(&mut self, id: Option<&str>, binary: &[u8]) -> Result<(), Failure> {
-        let module = decode(binary)?;
+        let module = self.decode(binary)?;
         self.instantiate_module(id, module)
     }
 
     fn instantiate_module(&mut self, id: Option<&str>, module: Arc<Module>) -> Result<(), Failure> {
         let unlinkable = |error: Error| Failure::Unlinkable(error.to_string());
-        let imports = module
-            .imports
-            .iter()
-            .map(|import| self.resolve(&module, import))
-            .collect::<Result<Vec<_>, _>>()?;
         let name = id.unwrap_or("module");
-        let instance =
-            self.process.declare(name, module, Placement::Private).map_err(unlinkable)?;
-        self.process.bind(instance, &imports).map_err(unlinkable)?;
-        let code = self.compiler.compile(self.process.instance(instance));
-        let code = code.map_err(|error| Failure::Malformed(error.to_string()))?;
-        self.process.publish(instance, code);
-        self.process.link().map_err(unlinkable)?;
+        let instance = self.process.declare(name, Arc::clone(&module), Placement::Private);
+        let instance = instance.map_err(unlinkable)?;
+        if let Err(failure) = self.link(instance, &module) {
+            self.process.discard(instance);
+            return Err(failure);
+        }
+        // Beyond this point the instance lives on, even if it stops: others may have its functions.
+
         self.process.initialize(instance).map_err(Failure::Stopped)?;
         self.process.start(instance).map_err(Failure::Stopped)?;
         if let Some(id) = id {
@@ -125,6 +123,17 @@ impl Linker {
         }
         self.current = Some(instance);
         Ok(())
+    }
+
+    fn link(&mut self, instance: InstanceId, module: &Module) -> Result<(), Failure> {
+        let unlinkable = |error: Error| Failure::Unlinkable(error.to_string());
+        let imports = module.imports.iter().map(|import| self.resolve(instance, import));
+        let imports = imports.collect::<Result<Vec<_>, _>>()?;
+        self.process.bind(instance, &imports).map_err(unlinkable)?;
+        let code = self.compiler.compile(self.process.instance(instance));
+        let code = code.map_err(|error| Failure::Malformed(error.to_string()))?;
+        self.process.publish(instance, code);
+        self.process.link().map_err(unlinkable)
     }
 
     /// Makes an instance's exports importable as `name`.
@@ -146,15 +155,15 @@ impl Linker {
         let Some(Entity::Func(func)) = instance.module.export(name) else {
             return Err(format!("no function `{name}` is exported"));
         };
-        let given: Vec<_> = args.iter().map(|arg| arg.ty()).collect();
-        let ty: &FuncType = instance.module.func_type(func);
-        if given.len() != ty.params.len() {
+        let func = instance.functions[func.index()].func;
+        let ty = self.process.func_type_id(func).and_then(|id| self.process.func_type(id));
+        let ty = ty.ok_or_else(|| format!("`{name}` has no type"))?;
+        if args.len() != ty.params.len() {
             return Err(format!("`{name}` takes {ty}"));
         }
         // A literal null has no exact type of its own: it takes the parameter's.
         let args: Vec<_> =
             args.iter().zip(&ty.params).map(|(arg, ty)| Value::from_raw(*ty, arg.raw())).collect();
-        let func: FuncId = instance.functions[func.index()].func;
         Ok(self.process.call(func, &args))
     }
 
@@ -177,10 +186,10 @@ impl Linker {
         found.ok_or_else(|| format!("no instance `{}`", id.unwrap_or("current")))
     }
 
-    fn resolve(&self, module: &Module, import: &Import) -> Result<Extern, Failure> {
+    fn resolve(&self, importer: InstanceId, import: &Import) -> Result<Extern, Failure> {
         let unknown = || Failure::Unlinkable(format!("unknown import `{import}`"));
-        let instance = self.registered.get(&import.module).ok_or_else(unknown)?;
-        let instance = self.process.instance(*instance);
+        let definer = *self.registered.get(&import.module).ok_or_else(unknown)?;
+        let instance = self.process.instance(definer);
         let entity = instance.module.export(&import.field).ok_or_else(unknown)?;
         let found = match entity {
             Entity::Func(index) => Extern::Func(instance.functions[index.index()]),
@@ -190,25 +199,16 @@ impl Linker {
             Entity::Tag(index) => Extern::Tag(instance.tags[index.index()]),
         };
         if let (EntityType::Global(expected), Entity::Global(index)) = (import.ty, entity) {
-            let found = instance.module.globals[index.index()];
-            if found != expected {
-                let import = import.to_string();
-                let error = Error::ImportGlobalType { import, expected, found };
-                return Err(Failure::Unlinkable(error.to_string()));
-            }
-        }
-        if let (EntityType::Tag(expected), Entity::Tag(index)) = (import.ty, entity) {
-            let found = instance.module.tags[index.index()];
-            if module.types[expected.index()] != instance.module.types[found.index()] {
-                return Err(Failure::Unlinkable(format!("incompatible import type `{import}`")));
-            }
+            let ty = instance.module.globals[index.index()];
+            self.process
+                .check_global(import, (importer, expected), (definer, ty))
+                .map_err(|error| Failure::Unlinkable(error.to_string()))?;
         }
         Ok(found)
     }
-}
 
-fn decode(binary: &[u8]) -> Result<Arc<Module>, Failure> {
-    let module =
-        dynvm_jit::decode(binary).map_err(|error| Failure::Malformed(error.to_string()))?;
-    Ok(Arc::new(module))
+    fn decode(&self, binary: &[u8]) -> Result<Arc<Module>, Failure> {
+        let module = dynvm_jit::decode_as(self.standard, binary);
+        Ok(Arc::new(module.map_err(|error| Failure::Malformed(error.to_string()))?))
+    }
 }

@@ -1,5 +1,6 @@
 //! A script: its commands in order, each counted as passed or failed.
 
+use dynvm_jit::Standard;
 use dynvm_vm::Stop;
 use dynvm_vm::code::TrapCode;
 use dynvm_vm::value::Value;
@@ -20,22 +21,23 @@ pub struct Report {
     pub failures: Vec<String>,
 }
 
-/// Runs the script `text`, called `file` in messages.
+/// Runs the script `text`, called `file` in messages. What is younger than `standard` is not valid
+/// in its modules.
 #[must_use]
-pub fn run(file: &str, text: &str) -> Report {
+pub fn run(standard: Standard, file: &str, text: &str) -> Report {
     let mut report = Report::default();
-    if let Err(message) = run_all(file, text, &mut report) {
+    if let Err(message) = run_all(standard, file, text, &mut report) {
         report.failures.push(format!("{file}: {message}"));
     }
     report
 }
 
-fn run_all(file: &str, text: &str, report: &mut Report) -> Result<(), String> {
+fn run_all(standard: Standard, file: &str, text: &str, report: &mut Report) -> Result<(), String> {
     let mut lexer = Lexer::new(text);
     lexer.allow_confusing_unicode(true);
     let buffer = ParseBuffer::new_with_lexer(lexer).map_err(|error| error.to_string())?;
     let script = parser::parse::<Wast<'_>>(&buffer).map_err(|error| error.to_string())?;
-    let mut linker = Linker::new()?;
+    let mut linker = Linker::new(standard)?;
     for directive in script.directives {
         let (line, _) = directive.span().linecol_in(text);
         let command = name(&directive);

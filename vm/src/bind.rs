@@ -13,7 +13,7 @@ use crate::memory::{Memory, page_bytes};
 use crate::module::{Entity, EntityType, Import, Module};
 use crate::process::{Placement, Process};
 use crate::table::Table;
-use crate::types::{GlobalIndex, MemoryType, TableType, TypeId};
+use crate::types::{GlobalIndex, GlobalType, HeapType, MemoryType, TableType, TypeId, ValType};
 use crate::value::RawValue;
 
 /// The name under which a main that is not position independent exports its stack pointer.
@@ -70,6 +70,7 @@ impl Process {
                 instance.functions.push(callee);
             }
             (EntityType::Table(ty), Extern::Table(table)) => {
+                let ty = TableType { element: instance.canonical_ref(ty.element), ..ty };
                 let place = self.import_table(import, ty, table)?;
                 instance.tables.push(place);
             }
@@ -78,7 +79,13 @@ impl Process {
                 instance.memories.push(place);
             }
             (EntityType::Global(_), Extern::Global(place)) => instance.globals.push(place),
-            (EntityType::Tag(_), Extern::Tag(tag)) => instance.tags.push(tag),
+            (EntityType::Tag(ty), Extern::Tag(tag)) => {
+                let (expected, found) = (instance.types[ty.index()], self.tags[tag.0 as usize]);
+                if found != expected {
+                    return Err(self.func_type_mismatch(import, expected, found));
+                }
+                instance.tags.push(tag);
+            }
             (expected, found) => {
                 return Err(Error::ImportKind {
                     import: import.to_string(),
@@ -92,15 +99,47 @@ impl Process {
 
     fn check_func(&self, import: &Import, expected: TypeId, given: Callee) -> Result<(), Error> {
         let found = self.func_type_id(given.func).unwrap_or(TypeId(0));
-        if found == expected {
+        if self.types.is_subtype(found, expected) {
             return Ok(());
         }
+        Err(self.func_type_mismatch(import, expected, found))
+    }
+
+    fn func_type_mismatch(&self, import: &Import, expected: TypeId, found: TypeId) -> Error {
         let show = |id| self.types.get(id).map(|ty| (**ty).clone()).unwrap_or_default();
-        Err(Error::ImportFuncType {
+        Error::ImportFuncType {
             import: import.to_string(),
             expected: show(expected),
             found: show(found),
-        })
+        }
+    }
+
+    /// Whether a global of type `found`, in the words of the instance `definer`, can be given for
+    /// the import of `importer` that expects `expected`. An instance needs not be bound yet.
+    ///
+    /// # Errors
+    /// If it cannot be given.
+    pub fn check_global(
+        &self,
+        import: &Import,
+        (importer, expected): (InstanceId, GlobalType),
+        (definer, found): (InstanceId, GlobalType),
+    ) -> Result<(), Error> {
+        let canonical = |id: InstanceId, ty: ValType| {
+            ty.with_types(|index| HeapType::Canonical(self.entry(id).declared.types[index.index()]))
+        };
+        let of = canonical(importer, expected.value);
+        let ty = canonical(definer, found.value);
+        let is_match = if expected.is_mutable {
+            // What can be written by both must be of the same type for both.
+            ty == of
+        } else {
+            self.types.is_value_subtype(ty, of)
+        };
+        if is_match && expected.is_mutable == found.is_mutable {
+            return Ok(());
+        }
+        Err(Error::ImportGlobalType { import: import.to_string(), expected, found })
     }
 
     fn import_table(
@@ -125,7 +164,8 @@ impl Process {
         let is_too_small = table.len() < ty.len_min;
         let may_grow_too_far =
             ty.len_max.is_some_and(|max| table.ty.len_max.is_none_or(|has| has > max));
-        if is_too_small || may_grow_too_far || table.ty.element != ty.element {
+        let is_other_kind = table.ty.element != ty.element || table.ty.is_64 != ty.is_64;
+        if is_too_small || may_grow_too_far || is_other_kind {
             let show = |len: u64, max: Option<u64>, element| match max {
                 Some(max) => format!("a table of {len} to {max} {element}"),
                 None => format!("a table of at least {len} {element}"),
@@ -166,15 +206,21 @@ impl Process {
         let is_too_small = len_pages < ty.pages_min;
         let may_grow_too_far =
             ty.pages_max.is_some_and(|max| memory.ty.pages_max.is_none_or(|has| has > max));
-        if is_too_small || may_grow_too_far || memory.ty.is_64 != ty.is_64 {
-            let show = |pages: u64, max: Option<u64>| match max {
-                Some(max) => format!("a memory of {pages} to {max} pages"),
-                None => format!("a memory of at least {pages} pages"),
+        let is_other_kind =
+            memory.ty.is_64 != ty.is_64 || memory.ty.page_size_log2 != ty.page_size_log2;
+        if is_too_small || may_grow_too_far || is_other_kind {
+            let show = |ty: MemoryType, pages: u64| {
+                let kind = if ty.is_64 { "64-bit memory" } else { "memory" };
+                let size = if ty.page_size_log2 == 0 { " of 1 byte" } else { "" };
+                match ty.pages_max {
+                    Some(max) => format!("a {kind} of {pages} to {max} pages{size}"),
+                    None => format!("a {kind} of at least {pages} pages{size}"),
+                }
             };
             return Err(Error::ImportLimits {
                 import: import.to_string(),
-                expected: show(ty.pages_min, ty.pages_max),
-                found: show(len_pages, memory.ty.pages_max),
+                expected: show(ty, ty.pages_min),
+                found: show(memory.ty, len_pages),
             });
         }
         Ok(MemoryPlace { id, descriptor: memory.descriptor })
@@ -257,22 +303,16 @@ impl Process {
         let module = Arc::clone(&instance.module);
         let placement = self.entry(instance.id).declared.placement;
         let defined = &module.tables[module.imported_tables as usize..];
-        for (position, (ty, init)) in defined.iter().zip(&module.table_inits).enumerate() {
+        for (position, ty) in defined.iter().enumerate() {
+            let ty = TableType { element: instance.canonical_ref(ty.element), ..*ty };
             let is_funcref = ty.element == crate::types::RefType::FUNCREF && !ty.is_64;
             let place = if placement == Placement::Process && position == 0 && is_funcref {
                 self.grow_process_table_to(ty.len_min)?;
                 TablePlace { id: TableId::PROCESS, descriptor: GlobalSlot(0) }
             } else {
-                self.add_table(*ty)?
+                self.add_table(ty)?
             };
             instance.tables.push(place);
-            if let Some(init) = init {
-                let value = evaluate(init, &instance.globals, &instance.functions, |place| {
-                    self.read_global(place)
-                });
-                let element = self.element(ty.element, value.u32());
-                self.fill(place.id, 0, element, ty.len_min)?;
-            }
         }
         Ok(())
     }

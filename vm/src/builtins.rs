@@ -4,7 +4,7 @@
 use std::arch::naked_asm;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::call::indirect_call_trap;
+use crate::call::check_indirect_call;
 use crate::code::TrapCode;
 use crate::context::{Builtin, FuncId, VmContext};
 use crate::entry::{Activation, leap};
@@ -302,11 +302,11 @@ unsafe extern "C" fn table_set(pinned: usize, table: u32, index: u64, value: u32
     unsafe { or_raise(pinned, process(pinned).table_fill(TableId(table), index, value, 1)) }
 }
 
-unsafe extern "C" fn indirect_call_failed(pinned: usize, element: u64, expected: u32) -> ! {
+unsafe extern "C" fn indirect_call_failed(pinned: usize, element: u64, expected: u32) {
     // SAFETY: see above.
     unsafe {
-        let stop = indirect_call_trap(process(pinned), element as usize, TypeId(expected));
-        raise(pinned, stop)
+        let checked = check_indirect_call(process(pinned), element as usize, TypeId(expected));
+        or_raise(pinned, checked);
     }
 }
 

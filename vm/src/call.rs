@@ -275,21 +275,29 @@ impl Process {
     }
 }
 
-/// Why the element at this address could not be called as a function of type `expected`.
-pub(crate) fn indirect_call_trap(process: &Process, address: usize, expected: TypeId) -> Stop {
+/// Whether the element at this address can be called as a function of type `expected`, which is
+/// not its type: it may be a subtype.
+pub(crate) fn check_indirect_call(
+    process: &Process,
+    address: usize,
+    expected: TypeId,
+) -> Result<(), Stop> {
     let tables = (0..).map(TableId).zip(&process.tables);
     let table = tables
         .filter_map(|(id, table)| table.as_ref().map(|table| (id, table)))
         .find(|(_, table)| table.contains(address));
-    let Some((_, table)) = table else { return TrapCode::UndefinedElement.into() };
+    let Some((_, table)) = table else { return Err(TrapCode::UndefinedElement.into()) };
     let index = (address - table.base()) as u64 / size_of::<VmFuncRef>() as u64;
     let Some(element) = table.get(index) else {
         let detail = format!("table index {index}, the table has {} elements", table.len());
-        return Trap::new(TrapCode::UndefinedElement, detail).into();
+        return Err(Trap::new(TrapCode::UndefinedElement, detail).into());
     };
     if element.type_id == TypeId(0) {
         let detail = format!("table index {index} is null");
-        return Trap::new(TrapCode::UninitializedElement, detail).into();
+        return Err(Trap::new(TrapCode::UninitializedElement, detail).into());
+    }
+    if process.types.is_subtype(element.type_id, expected) {
+        return Ok(());
     }
     let show = |id| process.types.get(id).map_or_else(String::new, |ty| ty.to_string());
     let detail = format!(
@@ -298,5 +306,5 @@ pub(crate) fn indirect_call_trap(process: &Process, address: usize, expected: Ty
         process.func_name(element.func),
         show(element.type_id),
     );
-    Trap::new(TrapCode::IndirectCallTypeMismatch, detail).into()
+    Err(Trap::new(TrapCode::IndirectCallTypeMismatch, detail).into())
 }

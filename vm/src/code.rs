@@ -118,7 +118,7 @@ trap_codes! {
     InvalidConversionToInteger = 9 "invalid conversion to integer";
     /// The stack is used up.
     StackOverflow = 10 "call stack exhausted";
-    /// `call_ref` and its like of null.
+    /// `ref.as_non_null` and its like of null.
     NullReference = 11 "null reference";
     /// An atomic access that is not aligned.
     UnalignedAtomic = 12 "unaligned atomic";
@@ -130,4 +130,6 @@ trap_codes! {
     Interrupted = 15 "interrupted";
     /// An exception that nobody caught.
     UncaughtException = 16 "uncaught exception";
+    /// `call_ref` of null.
+    NullFunctionReference = 18 "null function reference";
 }

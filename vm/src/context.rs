@@ -155,8 +155,8 @@ builtins! {
     TableGet;
     /// `(ctx, table: u32, index: u64, value: u32)`: `table.set`, any table.
     TableSet;
-    /// `(ctx, element: u64, expected: u32) -> never`: the element at this address does not have
-    /// the expected type.
+    /// `(ctx, element: u64, expected: u32)`: the element at this address does not have the expected
+    /// type. Returns if it has a subtype of it, which a final type has none of.
     IndirectCallFailed;
     /// `(ctx, host_function: u32, values: *mut RawValue)`: arguments in, results out.
     HostCall;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::context::{FuncId, GlobalSlot};
 use crate::module::Module;
-use crate::types::TypeId;
+use crate::types::{HeapType, RefType, TypeId, ValType};
 use crate::value::RawValue;
 
 /// An instance, by its position in the process.
@@ -109,4 +109,18 @@ pub struct Instance {
     pub globals: Vec<GlobalPlace>,
     /// Each tag.
     pub tags: Vec<TagId>,
+}
+
+impl Instance {
+    /// A type of the module as the whole process knows it.
+    #[must_use]
+    pub fn canonical(&self, ty: ValType) -> ValType {
+        ty.with_types(|index| HeapType::Canonical(self.types[index.index()]))
+    }
+
+    /// A reference type of the module as the whole process knows it.
+    #[must_use]
+    pub fn canonical_ref(&self, ty: RefType) -> RefType {
+        ty.with_types(|index| HeapType::Canonical(self.types[index.index()]))
+    }
 }

@@ -22,6 +22,7 @@ mod exception;
 pub mod instance;
 pub mod module;
 mod process;
+pub mod registry;
 mod segments;
 mod stubs;
 mod trap;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::types::{
     DataIndex, ElementIndex, FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType,
-    RefType, TableIndex, TableType, TagIndex, TypeIndex,
+    RefType, TableIndex, TableType, TagIndex, TypeDeclaration, TypeIndex,
 };
 use crate::value::RawValue;
 
@@ -19,6 +19,8 @@ pub struct Module {
     pub name: Option<String>,
     /// The type section.
     pub types: Vec<FuncType>,
+    /// What the type section says besides; as long as `types`.
+    pub declarations: Vec<TypeDeclaration>,
     /// Imports in order.
     pub imports: Vec<Import>,
     /// Type of each function, imports first.

@@ -9,13 +9,14 @@ use crate::error::Error;
 use crate::instance::{Callee, Instance, InstanceId, TagId};
 use crate::memory::Memory;
 use crate::module::Module;
+use crate::registry::TypeRegistry;
 use crate::space::Space;
 use crate::stack::Stack;
 use crate::stubs::Stubs;
 use crate::table::Table;
 use crate::text::{Owner, Text, Unplaced};
 use crate::trap::Stop;
-use crate::types::{DefinedFuncIndex, FuncType, GlobalIndex, TypeId, TypeRegistry};
+use crate::types::{DefinedFuncIndex, FuncType, GlobalIndex, TypeId};
 use crate::value::RawValue;
 use crate::{builtins, code::Code};
 
@@ -287,7 +288,7 @@ impl Process {
         module: Arc<Module>,
         placement: Placement,
     ) -> Result<InstanceId, Error> {
-        let types: Vec<TypeId> = module.types.iter().map(|ty| self.types.intern(ty)).collect();
+        let types = self.types.intern_module(&module);
         let imported = module.imported_functions as usize;
         let defined = &module.functions[imported..];
         let first_func = self.space.add_functions(defined.len() as u32)?;

@@ -169,8 +169,10 @@ impl Process {
     /// What a table of type `ty` holds for the reference `handle`.
     pub(crate) fn element(&self, ty: RefType, handle: u32) -> VmFuncRef {
         match ty.heap {
-            HeapType::Func | HeapType::Concrete(_) => self.space.function(FuncId(handle)),
-            HeapType::Extern | HeapType::Exn => {
+            HeapType::Func | HeapType::NoFunc | HeapType::Concrete(_) | HeapType::Canonical(_) => {
+                self.space.function(FuncId(handle))
+            }
+            HeapType::Extern | HeapType::NoExtern | HeapType::Exn | HeapType::NoExn => {
                 VmFuncRef { func: FuncId(handle), ..VmFuncRef::NULL }
             }
         }
@@ -278,13 +280,15 @@ impl Process {
         self.entry_mut(id).elements_dropped[segment.index()] = true;
     }
 
-    /// Copies the active element segments, then the active data segments, of an instance.
+    /// Fills the tables that an instance defines with their initial values, then copies its active
+    /// element segments, then its active data segments.
     ///
     /// # Errors
     /// If a segment does not fit: a trap that says so. What was copied before it stays, as the
     /// standard has it.
     pub fn initialize(&mut self, id: InstanceId) -> Result<(), Stop> {
         let instance = Arc::clone(self.instance(id));
+        self.initialize_tables(&instance)?;
         for (position, segment) in instance.module.elements.iter().enumerate() {
             let index = ElementIndex(position as u32);
             match &segment.mode {
@@ -308,6 +312,20 @@ impl Process {
                 self.memory_init(id, index, memory, (to, 0, segment.range.len() as u64))?;
                 self.data_drop(id, index);
             }
+        }
+        Ok(())
+    }
+
+    /// Not done when tables are made: an element has a copy of its function's code address, which
+    /// is not known before the function is linked.
+    fn initialize_tables(&mut self, instance: &Instance) -> Result<(), Stop> {
+        let imported = instance.module.imported_tables as usize;
+        for (position, init) in instance.module.table_inits.iter().enumerate() {
+            let Some(init) = init else { continue };
+            let read = |place| self.read_global(place);
+            let value = evaluate(init, &instance.globals, &instance.functions, read);
+            let len = instance.module.tables[imported + position].len_min;
+            self.table_fill(instance.tables[imported + position].id, 0, value.u32(), len)?;
         }
         Ok(())
     }

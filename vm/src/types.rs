@@ -1,8 +1,6 @@
-//! WebAssembly types as the runtime sees them, and the process-wide ids of function types.
+//! WebAssembly types as the runtime sees them.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 
 macro_rules! index_types {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
@@ -48,12 +46,20 @@ index_types! {
 pub enum HeapType {
     /// Any function.
     Func,
+    /// No function: only null is one.
+    NoFunc,
     /// Anything of the host's.
     Extern,
+    /// Nothing of the host's: only null is one.
+    NoExtern,
     /// An exception.
     Exn,
+    /// No exception: only null is one.
+    NoExn,
     /// A function of one type, by its index in the module.
     Concrete(TypeIndex),
+    /// A function of one type, whatever module it comes from.
+    Canonical(TypeId),
 }
 
 /// A reference type.
@@ -76,11 +82,14 @@ impl fmt::Display for RefType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let heap = match self.heap {
             HeapType::Func => "func",
+            HeapType::NoFunc => "nofunc",
             HeapType::Extern => "extern",
+            HeapType::NoExtern => "noextern",
             HeapType::Exn => "exn",
-            HeapType::Concrete(index) => {
+            HeapType::NoExn => "noexn",
+            HeapType::Concrete(TypeIndex(number)) | HeapType::Canonical(TypeId(number)) => {
                 let null = if self.is_nullable { "null " } else { "" };
-                return write!(f, "(ref {null}{})", index.0);
+                return write!(f, "(ref {null}{number})");
             }
         };
         if self.is_nullable { write!(f, "{heap}ref") } else { write!(f, "(ref {heap})") }
@@ -102,6 +111,28 @@ pub enum ValType {
     V128,
     /// reference
     Ref(RefType),
+}
+
+impl RefType {
+    /// The type with a reference to a type of a module replaced by what `heap` says.
+    #[must_use]
+    pub fn with_types(self, heap: impl Fn(TypeIndex) -> HeapType) -> Self {
+        match self.heap {
+            HeapType::Concrete(index) => RefType { heap: heap(index), ..self },
+            _ => self,
+        }
+    }
+}
+
+impl ValType {
+    /// The type with a reference to a type of a module replaced by what `heap` says.
+    #[must_use]
+    pub fn with_types(self, heap: impl Fn(TypeIndex) -> HeapType) -> Self {
+        match self {
+            ValType::Ref(ty) => ValType::Ref(ty.with_types(heap)),
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for ValType {
@@ -139,6 +170,19 @@ impl fmt::Display for FuncType {
         f.write_str(" -> ")?;
         write_list(f, &self.results)
     }
+}
+
+/// What a type section says of a type besides its parameters and results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypeDeclaration {
+    /// The type that it is a subtype of.
+    pub supertype: Option<TypeIndex>,
+    /// Whether no type can be a subtype of it.
+    pub is_final: bool,
+    /// The first type of its recursive group.
+    pub group_start: TypeIndex,
+    /// The first type behind its recursive group.
+    pub group_end: TypeIndex,
 }
 
 fn write_list(f: &mut fmt::Formatter<'_>, types: &[ValType]) -> fmt::Result {
@@ -192,32 +236,5 @@ pub struct GlobalType {
 impl fmt::Display for GlobalType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_mutable { write!(f, "(mut {})", self.value) } else { self.value.fmt(f) }
-    }
-}
-
-/// Every function type of the process, once.
-#[derive(Debug, Default)]
-pub struct TypeRegistry {
-    ids: HashMap<Arc<FuncType>, TypeId>,
-    types: Vec<Arc<FuncType>>,
-}
-
-impl TypeRegistry {
-    /// The id of `ty`, new or known.
-    pub fn intern(&mut self, ty: &FuncType) -> TypeId {
-        if let Some(id) = self.ids.get(ty) {
-            return *id;
-        }
-        let ty = Arc::new(ty.clone());
-        self.types.push(Arc::clone(&ty));
-        let id = TypeId(u32::try_from(self.types.len()).expect("type sections are bounded"));
-        self.ids.insert(ty, id);
-        id
-    }
-
-    /// The type behind an id, or `None` for an id that was never given out.
-    #[must_use]
-    pub fn get(&self, id: TypeId) -> Option<&Arc<FuncType>> {
-        self.types.get(id.index().checked_sub(1)?)
     }
 }

@@ -11,7 +11,8 @@ use crate::vm::context::{FuncId, GlobalSlot};
 use crate::vm::instance::{
     Callee, GlobalPlace, InstanceId, MemoryId, MemoryPlace, TableId, TablePlace, TagId,
 };
-use crate::vm::types::{FuncType, TypeRegistry, ValType};
+use crate::vm::registry::TypeRegistry;
+use crate::vm::types::{FuncType, ValType};
 use crate::vm::value::RawValue;
 
 /// A module with a made-up place in a process that never runs: the first memory and table are the
@@ -37,7 +38,7 @@ pub(crate) fn instance(wat: &str) -> Instance {
     Instance {
         id: InstanceId(0),
         name: Arc::from("test.wasm"),
-        types: module.types.iter().map(|ty| types.intern(ty)).collect(),
+        types: types.intern_module(&module),
         functions: functions.collect(),
         tables: descriptors(module.tables.len())
             .map(|(index, descriptor)| TablePlace { id: TableId(index), descriptor })

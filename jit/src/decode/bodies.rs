@@ -3,10 +3,10 @@
 use rayon::prelude::*;
 use wasmparser::{
     FuncToValidate, FuncValidatorAllocations, FunctionBody, Operator, OperatorsReader,
-    ValidatorResources,
+    ValidatorResources, WasmFeatures,
 };
 
-use super::{FEATURES, types};
+use super::types;
 use crate::error::{DecodeError, Feature};
 use crate::vm::module::Module;
 use crate::vm::types::{FuncIndex, GlobalIndex};
@@ -23,12 +23,16 @@ struct Findings {
 }
 
 /// Validates all bodies and notes in `module` which globals they assign.
-pub fn validate(functions: Vec<Function<'_>>, module: &mut Module) -> Result<(), DecodeError> {
+pub fn validate(
+    functions: Vec<Function<'_>>,
+    features: WasmFeatures,
+    module: &mut Module,
+) -> Result<(), DecodeError> {
     let findings = functions
         .into_par_iter()
         .map_init(FuncValidatorAllocations::default, |allocations, function| {
             let func = FuncIndex(function.0.index);
-            read(function, allocations).map(|findings| (func, findings))
+            read(function, features, allocations).map(|findings| (func, findings))
         })
         .collect::<Vec<_>>();
     // In the order of the functions, so that the same module always gives the same error; and
@@ -52,6 +56,7 @@ pub fn validate(functions: Vec<Function<'_>>, module: &mut Module) -> Result<(),
 
 fn read(
     (function, body): Function<'_>,
+    features: WasmFeatures,
     allocations: &mut FuncValidatorAllocations,
 ) -> Result<Findings, DecodeError> {
     let mut findings = Findings::default();
@@ -67,7 +72,7 @@ fn read(
     let mut validator = function.into_validator(std::mem::take(allocations));
     let mut reader = body.get_binary_reader();
     validator.read_locals(&mut reader)?;
-    reader.set_features(FEATURES);
+    reader.set_features(features);
     let mut operators = OperatorsReader::new(reader);
     while !operators.eof() {
         let (op, offset) = operators.read_with_offset()?;
@@ -108,7 +113,7 @@ fn unsupported(op: &Operator<'_>) -> Option<Feature> {
         (feature legacy_exceptions) => { None };
         (feature gc) => { Some(Feature::GarbageCollection) };
         (feature threads) => { Some(Feature::Threads) };
-        (feature function_references) => { Some(Feature::FunctionReferences) };
+        (feature function_references) => { None };
         (feature $other:ident) => { Some(Feature::Other) };
     }
     wasmparser::for_each_operator!(by_proposal)

@@ -49,14 +49,6 @@ fn invalid() {
 #[test]
 fn unsupported() {
     check_refused(
-        "(module (tag $t) (func (nop)) (func $thrower (throw $t)))",
-        "function `thrower` uses exception handling, which this version does not support yet",
-    );
-    check_refused(
-        "(module (func (export \"f\") try catch_all end))",
-        "function `f` uses exception handling, which this version does not support yet",
-    );
-    check_refused(
         "(module (type (struct)))",
         "the module uses garbage collection, which this version does not support yet",
     );
@@ -71,15 +63,6 @@ fn unsupported() {
     check_refused(
         "(module (memory 1) (func $f (drop (i32.atomic.load (i32.const 0)))))",
         "function `f` uses threads, which this version does not support yet",
-    );
-    check_refused(
-        "(module (type $t (func)) (func $f (param funcref) (local (ref null $t)) \
-         (call_ref $t (local.get 1))))",
-        "function `f` uses typed function references, which this version does not support yet",
-    );
-    check_refused(
-        "(module (type $t (func)) (func (param (ref $t))))",
-        "the module uses typed function references, which this version does not support yet",
     );
 }
 

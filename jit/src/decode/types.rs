@@ -1,28 +1,41 @@
 //! Types as the parser gives them to types as the runtime knows them.
 
-use wasmparser::{AbstractHeapType, CompositeInnerType, RecGroup};
+use wasmparser::{AbstractHeapType, CompositeInnerType, RecGroup, UnpackedIndex};
 
 use crate::error::{DecodeError, Feature};
-use crate::vm::types::{FuncType, GlobalType, HeapType, MemoryType, RefType, TableType, ValType};
+use crate::vm::module::Module;
+use crate::vm::types::{
+    FuncType, GlobalType, HeapType, MemoryType, RefType, TableType, TypeDeclaration, TypeIndex,
+    ValType,
+};
 
 /// Adds the types of one group of the type section.
-pub fn rec_group(
-    group: RecGroup,
-    offset: u64,
-    types: &mut Vec<FuncType>,
-) -> Result<(), DecodeError> {
-    let is_explicit = group.is_explicit_rec_group();
+pub fn rec_group(group: RecGroup, offset: u64, module: &mut Module) -> Result<(), DecodeError> {
+    let index = |position: usize| {
+        TypeIndex(u32::try_from(position).expect("validation bounds the number of types"))
+    };
+    let start = module.types.len();
+    let (group_start, group_end) = (index(start), index(start + group.types().len()));
     for ty in group.into_types() {
-        let is_plain = ty.is_final && ty.supertype_idxs.is_empty() && !is_explicit;
         let CompositeInnerType::Func(func) = &ty.composite_type.inner else {
             return Err(unsupported(Feature::GarbageCollection, offset));
         };
-        if !is_plain {
-            return Err(unsupported(Feature::GarbageCollection, offset));
-        }
-        types.push(func_type(func, offset)?);
+        let supertype = ty.supertype_idxs.first();
+        let supertype = supertype.map(|index| type_index(index.unpack(), offset)).transpose()?;
+        module.types.push(func_type(func, offset)?);
+        let is_final = ty.is_final;
+        let declaration = TypeDeclaration { supertype, is_final, group_start, group_end };
+        module.declarations.push(declaration);
     }
     Ok(())
+}
+
+/// A type of the module, by its index: the binary format has no other way to name it.
+fn type_index(index: UnpackedIndex, offset: u64) -> Result<TypeIndex, DecodeError> {
+    match index {
+        UnpackedIndex::Module(index) => Ok(TypeIndex(index)),
+        _ => Err(unsupported(Feature::Other, offset)),
+    }
 }
 
 fn func_type(ty: &wasmparser::FuncType, offset: u64) -> Result<FuncType, DecodeError> {
@@ -44,28 +57,27 @@ pub fn value(ty: wasmparser::ValType, offset: u64) -> Result<ValType, DecodeErro
     })
 }
 
-/// A reference type: only the nullable ones without a type of their own.
+/// A reference type: to functions, to what the host has, to exceptions.
 pub fn reference(ty: wasmparser::RefType, offset: u64) -> Result<RefType, DecodeError> {
-    let heap = heap(ty.heap_type(), offset)?;
-    if !ty.is_nullable() {
-        return Err(unsupported(Feature::FunctionReferences, offset));
-    }
-    Ok(RefType { is_nullable: true, heap })
+    Ok(RefType { is_nullable: ty.is_nullable(), heap: heap(ty.heap_type(), offset)? })
 }
 
 fn heap(ty: wasmparser::HeapType, offset: u64) -> Result<HeapType, DecodeError> {
     match ty {
         wasmparser::HeapType::Abstract { shared: false, ty } => match ty {
             AbstractHeapType::Func => Ok(HeapType::Func),
+            AbstractHeapType::NoFunc => Ok(HeapType::NoFunc),
             AbstractHeapType::Extern => Ok(HeapType::Extern),
+            AbstractHeapType::NoExtern => Ok(HeapType::NoExtern),
             AbstractHeapType::Exn => Ok(HeapType::Exn),
-            AbstractHeapType::NoExn => Err(unsupported(Feature::ExceptionHandling, offset)),
+            AbstractHeapType::NoExn => Ok(HeapType::NoExn),
             _ => Err(unsupported(Feature::GarbageCollection, offset)),
         },
         wasmparser::HeapType::Abstract { shared: true, .. } => {
             Err(unsupported(Feature::Threads, offset))
         }
-        _ => Err(unsupported(Feature::FunctionReferences, offset)),
+        wasmparser::HeapType::Concrete(index) => Ok(HeapType::Concrete(type_index(index, offset)?)),
+        wasmparser::HeapType::Exact(_) => Err(unsupported(Feature::Other, offset)),
     }
 }
 

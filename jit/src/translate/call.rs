@@ -3,7 +3,8 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
-    ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, SigRef, UserExternalName, Value,
+    Block, ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, SigRef, UserExternalName,
+    Value,
 };
 use wasmparser::{FunctionBody, Operator};
 
@@ -11,7 +12,7 @@ use super::region::Region;
 use super::{Translator, trap_code};
 use crate::signature;
 use crate::vm::code::TrapCode;
-use crate::vm::context::{Builtin, FuncId, VmContext, VmDescriptor, VmFuncRef};
+use crate::vm::context::{Builtin, FUNCTIONS_OFFSET, FuncId, VmContext, VmDescriptor, VmFuncRef};
 use crate::vm::instance::TableId;
 use crate::vm::types::{FuncIndex, TypeIndex};
 
@@ -35,6 +36,7 @@ pub fn is_leaf(body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
                 | Operator::ThrowRef
                 | Operator::Rethrow { .. }
                 | Operator::CallIndirect { .. }
+                | Operator::CallRef { .. }
                 | Operator::MemoryGrow { .. }
                 | Operator::MemoryFill { .. }
                 | Operator::MemoryCopy { .. }
@@ -71,6 +73,16 @@ impl Translator<'_> {
             Operator::ReturnCallIndirect { type_index, table_index } => {
                 let ty = TypeIndex(*type_index);
                 let target = self.callee_in_table(*table_index, ty);
+                self.tail_call_target(target, ty);
+            }
+            Operator::CallRef { type_index } => {
+                let ty = TypeIndex(*type_index);
+                let target = self.callee_by_reference(ty);
+                self.call_target(target, ty);
+            }
+            Operator::ReturnCallRef { type_index } => {
+                let ty = TypeIndex(*type_index);
+                let target = self.callee_by_reference(ty);
                 self.tail_call_target(target, ty);
             }
             _ => return false,
@@ -184,6 +196,20 @@ impl Translator<'_> {
         signature
     }
 
+    /// The function that the topmost operand refers to; null traps. Its type is known.
+    fn callee_by_reference(&mut self, ty: TypeIndex) -> Target {
+        let reference = self.pop();
+        self.ins().trapz(reference, trap_code(TrapCode::NullFunctionReference));
+        let func = self.widen(reference);
+        let size_log2 = i64::from(size_of::<VmFuncRef>().trailing_zeros());
+        let distance = self.ins().ishl_imm_u(func, size_log2);
+        let context = self.context();
+        let entry = self.ins().iadd(context, distance);
+        let flags = self.trusted(Region::Functions);
+        let code = self.ins().load(I64, flags, entry, FUNCTIONS_OFFSET + VmFuncRef::CODE);
+        Target::Address(self.signature(ty), code)
+    }
+
     /// The function in the table element that the topmost operand selects, its type checked.
     fn callee_in_table(&mut self, table: u32, ty: TypeIndex) -> Target {
         let index = self.pop();
@@ -199,13 +225,18 @@ impl Translator<'_> {
         let expected = self.instance.types[ty.index()];
         let expected = self.imm32(expected.0);
         let is_other = self.ins().icmp(IntCC::NotEqual, found, expected);
-        self.fail_if(is_other, |translator| {
+        let is_final = self.module.declarations[ty.index()].is_final;
+        self.unlikely_if(is_other, |translator, next| {
             // The same sum, but not the same expression: as one it would be computed on the main
             // path, where the loads need no register for it.
             let element = translator.ins().iadd(distance, base);
             translator.call_builtin(Builtin::IndirectCallFailed, &[element, expected]);
-            // The runtime does not come back from there.
-            translator.ins().trap(trap_code(TrapCode::IndirectCallTypeMismatch));
+            if is_final {
+                // The runtime does not come back from there.
+                translator.ins().trap(trap_code(TrapCode::IndirectCallTypeMismatch));
+            } else {
+                translator.ins().jump(next, &[]);
+            }
         });
 
         let flags = self.trusted(Region::Table);
@@ -237,16 +268,17 @@ impl Translator<'_> {
         (base, self.ins().ishl_imm_u(index, size_log2))
     }
 
-    /// Goes to a block off the main path if `condition` is not zero; `fail` ends that block.
-    fn fail_if(&mut self, condition: Value, fail: impl FnOnce(&mut Self)) {
-        let failed = self.builder.create_block();
+    /// Goes to a block off the main path if `condition` is not zero; `fill` ends that block, and
+    /// may go on where it is told.
+    fn unlikely_if(&mut self, condition: Value, fill: impl FnOnce(&mut Self, Block)) {
+        let unlikely = self.builder.create_block();
         let next = self.builder.create_block();
-        self.ins().brif(condition, failed, &[], next, &[]);
-        self.builder.seal_block(failed);
+        self.ins().brif(condition, unlikely, &[], next, &[]);
+        self.builder.seal_block(unlikely);
+        self.builder.set_cold_block(unlikely);
+        self.enter(unlikely);
+        fill(self, next);
         self.builder.seal_block(next);
-        self.builder.set_cold_block(failed);
-        self.enter(failed);
-        fail(self);
         self.enter(next);
     }
 }

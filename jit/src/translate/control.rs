@@ -76,6 +76,8 @@ impl Translator<'_> {
             Operator::End => self.end(),
             Operator::Br { relative_depth } => self.branch(*relative_depth),
             Operator::BrIf { relative_depth } => self.branch_if(*relative_depth),
+            Operator::BrOnNull { relative_depth } => self.branch_on_null(*relative_depth),
+            Operator::BrOnNonNull { relative_depth } => self.branch_on_non_null(*relative_depth),
             Operator::BrTable { targets } => self.branch_table(targets),
             Operator::Return => self.return_from_function(),
             _ => return false,
@@ -212,6 +214,30 @@ impl Translator<'_> {
         self.ins().brif(condition, target, &args, next, &[]);
         self.builder.seal_block(next);
         self.enter(next);
+    }
+
+    /// Branches if the topmost operand is null, which it then drops.
+    fn branch_on_null(&mut self, depth: u32) {
+        let reference = self.pop();
+        let (target, count) = self.target(depth);
+        let next = self.builder.create_block();
+        let args = self.block_args(count);
+        self.ins().brif(reference, next, &[], target, &args);
+        self.builder.seal_block(next);
+        self.enter(next);
+        self.push(reference);
+    }
+
+    /// Branches if the topmost operand is not null, and takes it along.
+    fn branch_on_non_null(&mut self, depth: u32) {
+        let reference = self.peek_n(1)[0];
+        let (target, count) = self.target(depth);
+        let next = self.builder.create_block();
+        let args = self.block_args(count);
+        self.ins().brif(reference, target, &args, next, &[]);
+        self.builder.seal_block(next);
+        self.enter(next);
+        self.pop();
     }
 
     fn branch_table(&mut self, targets: &BrTable<'_>) {

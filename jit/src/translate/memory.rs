@@ -162,10 +162,12 @@ impl<'a> Translator<'a> {
         };
         let place = self.instance.memories[memory as usize];
         let index = self.pop();
-        if self.module.memories[memory as usize].is_64 {
+        let index = self.widen(index);
+        let ty = self.module.memories[memory as usize];
+        // A memory of small pages ends where the host's protection does not.
+        if ty.is_64 || ty.page_size_log2 < 16 {
             self.check_bounds(memory, index, memarg.offset, size);
         }
-        let index = self.widen(index);
         let base = self.memory_base(memory);
         let mut address = self.ins().iadd(base, index);
         let offset = i32::try_from(memarg.offset).unwrap_or_else(|_| {
@@ -202,8 +204,8 @@ impl<'a> Translator<'a> {
         self.ins().load(I64, flags, context, place.descriptor.offset() + VmDescriptor::LEN)
     }
 
-    /// Traps unless `size` bytes at `index + offset` are inside a memory with 64-bit indices,
-    /// for which no reservation is wide enough.
+    /// Traps unless `size` bytes at `index + offset` are inside a memory with 64-bit indices, for
+    /// which no reservation is wide enough, or with small pages.
     fn check_bounds(&mut self, memory: u32, index: Value, offset: u64, size: u32) {
         let trap = cranelift_codegen::ir::TrapCode::HEAP_OUT_OF_BOUNDS;
         // No memory reaches the last bytes of the address space, so an end beyond them may be

@@ -6,9 +6,10 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value};
 use cranelift_frontend::Variable;
 use wasmparser::Operator;
 
-use super::Translator;
 use super::region::Region;
+use super::{Translator, trap_code};
 use crate::signature::value_type;
+use crate::vm::code::TrapCode;
 use crate::vm::context::VmContext;
 use crate::vm::instance::GlobalPlace;
 use crate::vm::types::ValType;
@@ -45,6 +46,10 @@ impl Translator<'_> {
                 self.push(null);
             }
             Operator::RefIsNull => self.test_zero(),
+            Operator::RefAsNonNull => {
+                let reference = self.peek_n(1)[0];
+                self.ins().trapz(reference, trap_code(TrapCode::NullReference));
+            }
             Operator::RefFunc { function_index } => {
                 let func = self.instance.functions[*function_index as usize].func;
                 let reference = self.imm32(func.0);
