@@ -116,9 +116,8 @@ impl Decoder {
                 }
             }
             Payload::MemorySection(section) => {
-                for memory in section.into_iter_with_offsets() {
-                    let (offset, memory) = memory?;
-                    module.memories.push(types::memory(memory, offset)?);
+                for memory in section {
+                    module.memories.push(types::memory(memory?));
                 }
             }
             Payload::TagSection(section) => {
@@ -201,7 +200,7 @@ fn add_import(
             EntityType::Table(ty)
         }
         TypeRef::Memory(ty) => {
-            let ty = types::memory(ty, offset)?;
+            let ty = types::memory(ty);
             module.memories.push(ty);
             module.imported_memories += 1;
             EntityType::Memory(ty)

@@ -42,8 +42,6 @@ pub enum Feature {
     ExceptionHandling,
     /// Structs, arrays, `i31`, casts.
     GarbageCollection,
-    /// Shared memories and atomic accesses.
-    Threads,
     /// Anything younger.
     Other,
 }
@@ -53,7 +51,6 @@ impl fmt::Display for Feature {
         f.write_str(match self {
             Feature::ExceptionHandling => "exception handling",
             Feature::GarbageCollection => "garbage collection",
-            Feature::Threads => "threads",
             Feature::Other => "an instruction of an unfinished proposal",
         })
     }

@@ -1,5 +1,6 @@
 //! One function: wasm operators to Cranelift IR.
 
+mod atomic;
 mod bulk;
 mod call;
 mod control;
@@ -196,6 +197,7 @@ impl<'a> Translator<'a> {
             || self.call(op)
             || self.simd(op)
             || self.bulk(op)
+            || self.atomic(op)
             || self.table(op)
             || self.exception(op);
         assert!(is_translated, "decoding lets no such operator pass: {op:?}");

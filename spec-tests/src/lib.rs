@@ -9,6 +9,7 @@
 mod linker;
 mod pattern;
 mod script;
+mod thread;
 
 pub use dynvm_jit::Standard;
 pub use script::{Report, run};

@@ -18,6 +18,7 @@ const SPECTEST: &str = r#"(module
   (table (export "table") 10 20 funcref)
   (table (export "table64") i64 10 20 funcref)
   (memory (export "memory") 1 2)
+  (memory (export "shared_memory") 1 2 shared)
   (func (export "print"))
   (func (export "print_i32") (param i32))
   (func (export "print_i64") (param i64))
@@ -41,11 +42,11 @@ pub(crate) enum Failure {
 pub(crate) struct Linker {
     standard: Standard,
     compiler: Arc<Compiler>,
-    process: Process,
+    pub(crate) process: Process,
     /// By the name in `register`.
     registered: HashMap<String, InstanceId>,
     /// By the `$id` of the module.
-    named: HashMap<String, InstanceId>,
+    pub(crate) named: HashMap<String, InstanceId>,
     /// The last module of the script.
     current: Option<InstanceId>,
     definitions: HashMap<Option<String>, Arc<Module>>,
@@ -178,7 +179,7 @@ impl Linker {
         Ok(Value::from_raw(ty, raw))
     }
 
-    fn find(&self, id: Option<&str>) -> Result<InstanceId, String> {
+    pub(crate) fn find(&self, id: Option<&str>) -> Result<InstanceId, String> {
         let found = match id {
             Some(id) => self.named.get(id).copied(),
             None => self.current,

@@ -11,6 +11,7 @@ use wast::{QuoteWat, Wast, WastDirective, WastExecute, WastInvoke, Wat};
 
 use crate::linker::{Failure, Linker};
 use crate::pattern::{argument, matches, show};
+use crate::thread::Threads;
 
 /// What became of a script.
 #[derive(Clone, Debug, Default)]
@@ -36,20 +37,51 @@ fn run_all(standard: Standard, file: &str, text: &str, report: &mut Report) -> R
     let mut lexer = Lexer::new(text);
     lexer.allow_confusing_unicode(true);
     let buffer = ParseBuffer::new_with_lexer(lexer).map_err(|error| error.to_string())?;
-    let script = parser::parse::<Wast<'_>>(&buffer).map_err(|error| error.to_string())?;
-    let mut linker = Linker::new(standard)?;
-    for directive in script.directives {
-        let (line, _) = directive.span().linecol_in(text);
-        let command = name(&directive);
-        match run_directive(&mut linker, directive) {
-            Ok(()) => report.passed += 1,
-            Err(message) => {
-                let line = line + 1;
-                report.failures.push(format!("{file}:{line}: {command}: {message}"));
+    let parsed = parser::parse::<Wast<'_>>(&buffer).map_err(|error| error.to_string())?;
+    let script = Script { standard, file, text };
+    script.run(&mut Linker::new(standard)?, parsed.directives, report)
+}
+
+/// What is the same for all threads of a script.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Script<'a> {
+    /// The rules that its modules are held to.
+    pub(crate) standard: Standard,
+    /// Its name.
+    pub(crate) file: &'a str,
+    /// All of it, for the numbers of lines.
+    pub(crate) text: &'a str,
+}
+
+impl<'a> Script<'a> {
+    /// Runs commands of the script in order, and the threads that they start to their ends.
+    pub(crate) fn run(
+        self,
+        linker: &mut Linker,
+        directives: Vec<WastDirective<'a>>,
+        report: &mut Report,
+    ) -> Result<(), String> {
+        std::thread::scope(|scope| {
+            let mut threads = Threads::new(scope);
+            for directive in directives {
+                let (line, _) = directive.span().linecol_in(self.text);
+                let command = name(&directive);
+                let outcome = match directive {
+                    WastDirective::Thread(thread) => threads.start(self, linker, thread),
+                    WastDirective::Wait { thread, .. } => threads.wait(thread.name(), report),
+                    directive => run_directive(linker, directive),
+                };
+                match outcome {
+                    Ok(()) => report.passed += 1,
+                    Err(message) => {
+                        let (file, line) = (self.file, line + 1);
+                        report.failures.push(format!("{file}:{line}: {command}: {message}"));
+                    }
+                }
             }
-        }
+            threads.wait_all(report)
+        })
     }
-    Ok(())
 }
 
 fn name(directive: &WastDirective<'_>) -> &'static str {
@@ -66,6 +98,8 @@ fn name(directive: &WastDirective<'_>) -> &'static str {
         WastDirective::AssertExhaustion { .. } => "assert_exhaustion",
         WastDirective::AssertUnlinkable { .. } => "assert_unlinkable",
         WastDirective::AssertException { .. } => "assert_exception",
+        WastDirective::Thread(_) => "thread",
+        WastDirective::Wait { .. } => "wait",
         _ => "command",
     }
 }
@@ -138,7 +172,7 @@ fn run_directive(linker: &mut Linker, directive: WastDirective<'_>) -> Result<()
     }
 }
 
-fn text<'a>(id: Option<Id<'a>>) -> Option<&'a str> {
+pub(crate) fn text<'a>(id: Option<Id<'a>>) -> Option<&'a str> {
     id.map(|id| id.name())
 }
 

@@ -206,15 +206,16 @@ impl Process {
         let is_too_small = len_pages < ty.pages_min;
         let may_grow_too_far =
             ty.pages_max.is_some_and(|max| memory.ty.pages_max.is_none_or(|has| has > max));
-        let is_other_kind =
-            memory.ty.is_64 != ty.is_64 || memory.ty.page_size_log2 != ty.page_size_log2;
+        let kind = |ty: MemoryType| (ty.is_64, ty.is_shared, ty.page_size_log2);
+        let is_other_kind = kind(memory.ty) != kind(ty);
         if is_too_small || may_grow_too_far || is_other_kind {
             let show = |ty: MemoryType, pages: u64| {
+                let shared = if ty.is_shared { "shared " } else { "" };
                 let kind = if ty.is_64 { "64-bit memory" } else { "memory" };
                 let size = if ty.page_size_log2 == 0 { " of 1 byte" } else { "" };
                 match ty.pages_max {
-                    Some(max) => format!("a {kind} of {pages} to {max} pages{size}"),
-                    None => format!("a {kind} of at least {pages} pages{size}"),
+                    Some(max) => format!("a {shared}{kind} of {pages} to {max} pages{size}"),
+                    None => format!("a {shared}{kind} of at least {pages} pages{size}"),
                 }
             };
             return Err(Error::ImportLimits {
@@ -268,10 +269,16 @@ impl Process {
     fn add_memory(&mut self, ty: MemoryType) -> Result<MemoryPlace, Error> {
         let descriptor = self.space.add_globals(1)?;
         let memory = Memory::new(ty, self.config.memory_bytes_max, descriptor)?;
-        self.set_descriptor(descriptor, memory.base(), memory.len_bytes() as u64);
+        Ok(self.place_memory(memory))
+    }
+
+    /// Takes a memory whose descriptor slot is its own.
+    pub(crate) fn place_memory(&mut self, memory: Memory) -> MemoryPlace {
+        let descriptor = memory.descriptor;
+        self.set_descriptor(descriptor, memory.base(), memory.descriptor_len());
         self.memories.push(Some(memory));
         let id = MemoryId(u32::try_from(self.memories.len() - 1).expect("memories are bounded"));
-        Ok(MemoryPlace { id, descriptor })
+        MemoryPlace { id, descriptor }
     }
 
     fn define_globals(&mut self, instance: &mut Instance) {

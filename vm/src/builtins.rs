@@ -9,6 +9,7 @@ use crate::code::TrapCode;
 use crate::context::{Builtin, FuncId, VmContext};
 use crate::entry::{Activation, leap};
 use crate::instance::{InstanceId, MemoryId, TableId, TagId};
+use crate::parking::Expected;
 use crate::process::Process;
 use crate::trap::{Stop, Trap};
 use crate::types::{DataIndex, ElementIndex, TypeId};
@@ -85,6 +86,9 @@ stubs! {
     MemoryFill memory_fill_stub => memory_fill;
     MemoryCopy memory_copy_stub => memory_copy;
     MemoryInit memory_init_stub => memory_init;
+    MemoryWait32 memory_wait32_stub => memory_wait32;
+    MemoryWait64 memory_wait64_stub => memory_wait64;
+    MemoryNotify memory_notify_stub => memory_notify;
     DataDrop data_drop_stub => data_drop;
     TableGrow table_grow_stub => table_grow;
     TableFill table_fill_stub => table_fill;
@@ -235,6 +239,44 @@ unsafe extern "C" fn memory_init(
     unsafe {
         let copied = process(pinned).memory_init(instance, data, MemoryId(memory), range);
         or_raise(pinned, copied);
+    }
+}
+
+unsafe extern "C" fn memory_wait32(
+    pinned: usize,
+    memory: u32,
+    address: u64,
+    expected: u32,
+    timeout_ns: i64,
+) -> u32 {
+    let expected = Expected::I32(expected);
+    // SAFETY: see above.
+    unsafe {
+        let wake = process(pinned).memory_wait(MemoryId(memory), address, expected, timeout_ns);
+        or_raise(pinned, wake) as u32
+    }
+}
+
+unsafe extern "C" fn memory_wait64(
+    pinned: usize,
+    memory: u32,
+    address: u64,
+    expected: u64,
+    timeout_ns: i64,
+) -> u32 {
+    let expected = Expected::I64(expected);
+    // SAFETY: see above.
+    unsafe {
+        let wake = process(pinned).memory_wait(MemoryId(memory), address, expected, timeout_ns);
+        or_raise(pinned, wake) as u32
+    }
+}
+
+unsafe extern "C" fn memory_notify(pinned: usize, memory: u32, address: u64, count: u32) -> u32 {
+    // SAFETY: see above.
+    unsafe {
+        let woken = process(pinned).memory_notify(MemoryId(memory), address, count);
+        or_raise(pinned, woken)
     }
 }
 

@@ -130,6 +130,8 @@ trap_codes! {
     Interrupted = 15 "interrupted";
     /// An exception that nobody caught.
     UncaughtException = 16 "uncaught exception";
+    /// `memory.atomic.wait` at a memory that no other thread can have.
+    ExpectedSharedMemory = 17 "expected shared memory";
     /// `call_ref` of null.
     NullFunctionReference = 18 "null function reference";
 }

@@ -101,7 +101,8 @@ const _: () = assert!(size_of::<VmFuncRef>() == 16);
 pub struct VmDescriptor {
     /// Address of element or byte 0.
     pub base: usize,
-    /// Length in bytes (memories) or elements (tables).
+    /// Length in bytes (memories) or elements (tables). Of a shared memory: the address of its
+    /// length in bytes, which other threads change.
     pub len: u64,
 }
 
@@ -139,6 +140,12 @@ builtins! {
     /// `(ctx, instance: u32, data: u32, memory: u32, to: u64, from_and_len: u64)`:
     /// `from` in the low half, `len` in the high one.
     MemoryInit;
+    /// `(ctx, memory: u32, address: u64, expected: u32, timeout_ns: i64) -> u32`
+    MemoryWait32;
+    /// `(ctx, memory: u32, address: u64, expected: u64, timeout_ns: i64) -> u32`
+    MemoryWait64;
+    /// `(ctx, memory: u32, address: u64, count: u32) -> u32`: how many were woken.
+    MemoryNotify;
     /// `(ctx, instance: u32, data: u32)`
     DataDrop;
     /// `(ctx, table: u32, init: u32, elements: u64) -> u64`: old length, or -1.

@@ -4,6 +4,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::parking::Waiter;
+
 /// The signal: ignored unless handled, and used by no C library.
 pub(crate) const SIGNAL: i32 = libc::SIGURG;
 
@@ -19,12 +21,14 @@ struct State {
     /// The thread that runs wasm. A thread is signalled only while this lock is held, and leaves
     /// this field before it can end.
     thread: Mutex<Option<libc::pthread_t>>,
+    /// What `memory.atomic.wait` sleeps on.
+    waiter: Arc<Waiter>,
 }
 
 impl Interrupter {
     /// Asks wasm to stop with `TrapCode::Interrupted`: at once if it runs, else at its next entry.
-    /// A thread inside a host function is not taken out of it, though a system call that waits is
-    /// ended early: [`Interrupter::remind`] it until [`Interrupter::is_pending`] says no.
+    /// `memory.atomic.wait` ends too. A thread inside a host function is not taken out of it, though
+    /// a system call that waits is ended early: [`Interrupter::remind`] it until [`Interrupter::is_pending`] says no.
     pub fn interrupt(&self) {
         self.state.is_requested.store(true, Ordering::SeqCst);
         self.remind();
@@ -35,6 +39,7 @@ impl Interrupter {
         if !self.is_pending() {
             return;
         }
+        self.state.waiter.nudge();
         let thread = self.state.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = *thread {
             // SAFETY: the thread is alive, since it takes itself out of `thread` before it ends
@@ -47,6 +52,11 @@ impl Interrupter {
     #[must_use]
     pub fn is_pending(&self) -> bool {
         self.state.is_requested.load(Ordering::SeqCst)
+    }
+
+    /// What the thread sleeps on in `memory.atomic.wait`.
+    pub(crate) fn waiter(&self) -> &Arc<Waiter> {
+        &self.state.waiter
     }
 
     /// What the signal handler looks at.

@@ -21,6 +21,7 @@ mod error;
 mod exception;
 pub mod instance;
 pub mod module;
+mod parking;
 mod process;
 pub mod registry;
 mod segments;
@@ -41,6 +42,8 @@ mod interrupt;
 mod memory;
 #[expect(unsafe_code, reason = "maps address space and changes its protection")]
 mod reservation;
+#[expect(unsafe_code, reason = "races with guests on bytes that several processes have")]
+mod shared;
 #[expect(unsafe_code, reason = "handles signals")]
 mod signals;
 #[expect(unsafe_code, reason = "reads and writes what lies behind the pinned register")]
@@ -58,5 +61,6 @@ pub use bind::constant_global;
 pub use error::Error;
 pub use interrupt::Interrupter;
 pub use process::{Config, HostFunc, HostFunction, Placement, Process};
+pub use shared::SharedMemory;
 pub use stubs::Stubs;
 pub use trap::{Frame, Stop, Trap};

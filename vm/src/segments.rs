@@ -1,6 +1,7 @@
 //! Memories, tables and segments as instructions and instantiation use them. Every range is
 //! checked before anything is written.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::code::TrapCode;
@@ -8,6 +9,7 @@ use crate::const_expr::evaluate;
 use crate::context::{FuncId, MEMORY_BYTES_MAX, VmFuncRef};
 use crate::error::Error;
 use crate::instance::{Instance, InstanceId, MemoryId, TableId};
+use crate::memory::Memory;
 use crate::module::{ElementItems, SegmentMode};
 use crate::process::Process;
 use crate::trap::{Stop, Trap};
@@ -88,24 +90,33 @@ impl Process {
             return self.grow_memory(pages).ok();
         }
         let memory = self.memories[id.0 as usize].as_mut()?;
-        let page_log2 = memory.ty.page_size_log2;
-        let old = memory.len_bytes() >> page_log2;
-        let wanted = (old as u128 + u128::from(pages)) << page_log2;
-        if wanted > memory.len_max_bytes() as u128 {
-            return None;
-        }
-        memory.set_len(wanted as usize).ok()?;
-        let (slot, base, len) = (memory.descriptor, memory.base(), memory.len_bytes());
-        self.set_descriptor(slot, base, len as u64);
-        Some(old as u64)
+        let old = memory.grow(pages)?;
+        let (slot, base, len) = (memory.descriptor, memory.base(), memory.descriptor_len());
+        self.set_descriptor(slot, base, len);
+        Some(old)
     }
 
-    fn bytes_mut(&mut self, id: MemoryId) -> &mut [u8] {
+    /// A memory that is not the process memory.
+    fn own_memory(&mut self, id: MemoryId) -> Option<&mut Memory> {
         if id == MemoryId::PROCESS {
-            return self.space.memory_mut();
+            return None;
         }
         let memory = self.memories[id.0 as usize].as_mut();
-        memory.expect("the memory's instance was not discarded").bytes_mut()
+        Some(memory.expect("the memory's instance was not discarded"))
+    }
+
+    fn memory_len(&self, id: MemoryId) -> usize {
+        if id == MemoryId::PROCESS {
+            return self.space.memory_len_bytes();
+        }
+        self.memory_by_id(id).len_bytes()
+    }
+
+    fn memory_write(&mut self, id: MemoryId, range: Range<usize>, from: &[u8]) {
+        match self.own_memory(id) {
+            Some(memory) => memory.write(range.start, from),
+            None => self.space.memory_mut()[range].copy_from_slice(from),
+        }
     }
 
     pub(crate) fn memory_fill(
@@ -115,9 +126,11 @@ impl Process {
         value: u8,
         len: u64,
     ) -> Result<(), Stop> {
-        let bytes = self.bytes_mut(id);
-        let range = in_memory(to, len, bytes.len())?;
-        bytes[range].fill(value);
+        let range = in_memory(to, len, self.memory_len(id))?;
+        match self.own_memory(id) {
+            Some(memory) => memory.fill(range, value),
+            None => self.space.memory_mut()[range].fill(value),
+        }
         Ok(())
     }
 
@@ -127,13 +140,19 @@ impl Process {
         (from_id, from): (MemoryId, u64),
         len: u64,
     ) -> Result<(), Stop> {
-        let source = in_memory(from, len, self.bytes_mut(from_id).len())?;
-        let target = in_memory(to, len, self.bytes_mut(to_id).len())?;
+        let source = in_memory(from, len, self.memory_len(from_id))?;
+        let target = in_memory(to, len, self.memory_len(to_id))?;
         if to_id == from_id {
-            self.bytes_mut(to_id).copy_within(source, target.start);
+            match self.own_memory(to_id) {
+                Some(memory) => memory.copy_within(source, target.start),
+                None => self.space.memory_mut().copy_within(source, target.start),
+            }
         } else {
-            let copy = self.bytes_mut(from_id)[source].to_vec();
-            self.bytes_mut(to_id)[target].copy_from_slice(&copy);
+            let copy = match self.own_memory(from_id) {
+                Some(memory) => memory.read(source),
+                None => self.space.memory()[source].to_vec(),
+            };
+            self.memory_write(to_id, target, &copy);
         }
         Ok(())
     }
@@ -156,9 +175,8 @@ impl Process {
             let detail = format!("offset {past:#x}, data segment {} has {len:#x} bytes", data.0);
             Trap::new(TrapCode::MemoryOutOfBounds, detail)
         })?;
-        let bytes = self.bytes_mut(memory);
-        let target = in_memory(to, len, bytes.len())?;
-        bytes[target].copy_from_slice(&segment[source]);
+        let target = in_memory(to, len, self.memory_len(memory))?;
+        self.memory_write(memory, target, &segment[source]);
         Ok(())
     }
 
@@ -338,7 +356,7 @@ impl Process {
 }
 
 /// The range of `len` bytes from `start` of a memory, else a trap at the first byte outside.
-fn in_memory(start: u64, len: u64, memory_len: usize) -> Result<std::ops::Range<usize>, Stop> {
+fn in_memory(start: u64, len: u64, memory_len: usize) -> Result<Range<usize>, Stop> {
     let limit = memory_len as u64;
     checked(start, len, limit).ok_or_else(|| {
         let detail = format!("address {:#x}, the memory has {limit:#x} bytes", start.max(limit));
@@ -347,7 +365,7 @@ fn in_memory(start: u64, len: u64, memory_len: usize) -> Result<std::ops::Range<
 }
 
 /// The range of `len` from `start`, if it is inside `limit`.
-fn checked(start: u64, len: u64, limit: u64) -> Option<std::ops::Range<usize>> {
+fn checked(start: u64, len: u64, limit: u64) -> Option<Range<usize>> {
     let end = start.checked_add(len)?;
     (end <= limit).then_some(start as usize..end as usize)
 }

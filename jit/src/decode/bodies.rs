@@ -112,7 +112,7 @@ fn unsupported(op: &Operator<'_>) -> Option<Feature> {
         (feature exceptions) => { None };
         (feature legacy_exceptions) => { None };
         (feature gc) => { Some(Feature::GarbageCollection) };
-        (feature threads) => { Some(Feature::Threads) };
+        (feature threads) => { None };
         (feature function_references) => { None };
         (feature $other:ident) => { Some(Feature::Other) };
     }

@@ -22,6 +22,7 @@ impl Standard {
         WasmFeatures::WASM3
             .union(WasmFeatures::LEGACY_EXCEPTIONS)
             .union(WasmFeatures::WIDE_ARITHMETIC)
+            .union(WasmFeatures::THREADS)
             .union(WasmFeatures::CUSTOM_PAGE_SIZES),
     );
 

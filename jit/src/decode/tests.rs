@@ -56,14 +56,6 @@ fn unsupported() {
         "(module (func (drop (ref.i31 (i32.const 1)))))",
         "function `func[0]` uses garbage collection, which this version does not support yet",
     );
-    check_refused(
-        "(module (memory 1 1 shared))",
-        "the module uses threads, which this version does not support yet",
-    );
-    check_refused(
-        "(module (memory 1) (func $f (drop (i32.atomic.load (i32.const 0)))))",
-        "function `f` uses threads, which this version does not support yet",
-    );
 }
 
 #[test]

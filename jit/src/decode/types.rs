@@ -74,7 +74,7 @@ fn heap(ty: wasmparser::HeapType, offset: u64) -> Result<HeapType, DecodeError> 
             _ => Err(unsupported(Feature::GarbageCollection, offset)),
         },
         wasmparser::HeapType::Abstract { shared: true, .. } => {
-            Err(unsupported(Feature::Threads, offset))
+            Err(unsupported(Feature::Other, offset))
         }
         wasmparser::HeapType::Concrete(index) => Ok(HeapType::Concrete(type_index(index, offset)?)),
         wasmparser::HeapType::Exact(_) => Err(unsupported(Feature::Other, offset)),
@@ -92,17 +92,14 @@ pub fn table(ty: wasmparser::TableType, offset: u64) -> Result<TableType, Decode
 }
 
 /// The type of a memory.
-pub fn memory(ty: wasmparser::MemoryType, offset: u64) -> Result<MemoryType, DecodeError> {
-    if ty.shared {
-        return Err(unsupported(Feature::Threads, offset));
-    }
-    Ok(MemoryType {
+pub fn memory(ty: wasmparser::MemoryType) -> MemoryType {
+    MemoryType {
         pages_min: ty.initial,
         pages_max: ty.maximum,
-        is_shared: false,
+        is_shared: ty.shared,
         is_64: ty.memory64,
         page_size_log2: ty.page_size_log2(),
-    })
+    }
 }
 
 /// The type of a global.

@@ -200,8 +200,15 @@ impl<'a> Translator<'a> {
             let flags = self.trusted(Region::Context);
             return self.ins().load(I64, flags, context, VmContext::MEMORY_LEN_BYTES);
         }
+        let len = place.descriptor.offset() + VmDescriptor::LEN;
+        if self.module.memories[memory as usize].is_shared {
+            let flags = self.constant(Region::Descriptor);
+            let address = self.ins().load(I64, flags, context, len);
+            let flags = self.trusted(Region::SharedLen);
+            return self.ins().atomic_load(I64, flags, address);
+        }
         let flags = self.trusted(Region::Descriptor);
-        self.ins().load(I64, flags, context, place.descriptor.offset() + VmDescriptor::LEN)
+        self.ins().load(I64, flags, context, len)
     }
 
     /// Traps unless `size` bytes at `index + offset` are inside a memory with 64-bit indices, for

@@ -20,6 +20,8 @@ pub enum Region {
     Table,
     /// Descriptors of memories and tables.
     Descriptor,
+    /// Lengths of shared memories.
+    SharedLen,
     /// The slot of a global.
     Global(GlobalSlot),
     /// Values of exceptions.
@@ -43,6 +45,7 @@ impl Region {
             Region::Table => (3, "table"),
             Region::Descriptor => (4, "descriptor"),
             Region::Exception => (5, "exception"),
+            Region::SharedLen => (6, "shared length"),
             Region::Global(slot) => (0x100 + slot.0 % GLOBAL_REGIONS, "global"),
             Region::Memory(memory) => (0x200 + memory.0 % MEMORY_REGIONS, "memory"),
         };
