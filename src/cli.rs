@@ -12,7 +12,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     version,
     about = "Runs WebAssembly programs that are linked dynamically",
     override_usage = "dynvm [run] [OPTIONS] PROG.wasm [ARGS]...\n       \
-                      dynvm ldd|nm|objdump [OPTIONS] FILE",
+                      dynvm ldd|nm|objdump|compile [OPTIONS] FILE\n       \
+                      dynvm cache [--clear]",
     after_help = AFTER_HELP,
     disable_help_subcommand = true
 )]
@@ -27,6 +28,7 @@ Options stand before PROG.wasm; whatever follows it belongs to the program.
 
 Environment:
   DYNVM_LIBRARY_PATH  directories to search for libraries, separated by `:`
+  DYNVM_CACHE         directory where compiled code is kept (~/.cache/dynvm unless set)
   DYNVM_DEBUG         what to trace, separated by `,`; `help` lists it
 
 Exit status: the program's own; 2 wrong usage, 127 the program cannot be loaded, 134 it trapped, \
@@ -44,10 +46,14 @@ pub enum Command {
     Nm(Nm),
     /// Print the machine code of a module's functions
     Objdump(Objdump),
+    /// Compile a program and all that it needs into the cache, without running it
+    Compile(Compile),
+    /// Show or empty the cache of compiled code
+    Cache(CacheCommand),
 }
 
 /// Names of the subcommands: a first word that is not one of them is a program.
-const SUBCOMMANDS: [&str; 4] = ["run", "ldd", "nm", "objdump"];
+const SUBCOMMANDS: [&str; 6] = ["run", "ldd", "nm", "objdump", "compile", "cache"];
 
 /// Where libraries come from, and what the guest may reach.
 #[derive(Debug, Default, Args)]
@@ -61,6 +67,45 @@ pub struct Search {
     /// Load this library first: its definitions come before all but the program's
     #[arg(long = "preload", value_name = "LIB")]
     pub preloads: Vec<PathBuf>,
+    /// Where compiled code is kept.
+    #[command(flatten)]
+    pub cache: CacheOptions,
+}
+
+/// Where compiled code is kept.
+#[derive(Debug, Default, Args)]
+pub struct CacheOptions {
+    /// Keep compiled code in this directory
+    #[arg(long = "cache", value_name = "DIR", conflicts_with = "no_cache")]
+    pub dir: Option<PathBuf>,
+    /// Neither use nor keep compiled code
+    #[arg(long)]
+    pub no_cache: bool,
+}
+
+/// `dynvm compile PROG.wasm`
+#[derive(Debug, Args)]
+pub struct Compile {
+    /// Directories and libraries.
+    #[command(flatten)]
+    pub search: Search,
+    /// The program or library
+    #[arg(value_name = "PROG.wasm")]
+    pub program: PathBuf,
+}
+
+/// `dynvm cache`
+#[derive(Debug, Args)]
+pub struct CacheCommand {
+    /// Which cache.
+    #[command(flatten)]
+    pub cache: CacheOptions,
+    /// Print where it is and what is in it (the default)
+    #[arg(long, conflicts_with = "clear")]
+    pub stats: bool,
+    /// Remove everything from it
+    #[arg(long)]
+    pub clear: bool,
 }
 
 /// `dynvm [run] [OPTIONS] PROG.wasm [ARGS]...`
@@ -78,6 +123,9 @@ pub struct Run {
     /// Size of the stack that compiled code runs on (suffixes K, M, G)
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     pub stack_size: Option<u64>,
+    /// End the program after this time, with status 134
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub timeout: Option<std::time::Duration>,
     /// When functions that no library defines are an error
     #[arg(long, value_name = "WHEN", default_value = "now")]
     pub bind: Bind,
@@ -159,6 +207,12 @@ fn parse_size(text: &str) -> Result<u64, String> {
     let number: u64 =
         digits.parse().map_err(|_| "expected bytes, as in 65536 or 64M".to_owned())?;
     number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
+}
+
+/// A time in seconds, with a fraction or not.
+fn parse_seconds(text: &str) -> Result<std::time::Duration, String> {
+    let seconds = text.parse().ok().and_then(|it| std::time::Duration::try_from_secs_f64(it).ok());
+    seconds.ok_or_else(|| "expected seconds, as in 10 or 0.5".to_owned())
 }
 
 #[cfg(test)]

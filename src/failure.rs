@@ -27,6 +27,13 @@ pub enum Failure {
     Runtime(Error),
     /// The guest trapped: the trap as text.
     Trap(String),
+    /// The cache could not be read or emptied.
+    Cache {
+        /// Where it is.
+        dir: std::path::PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// What was asked for could not be printed.
     Output(io::Error),
 }
@@ -51,7 +58,7 @@ impl Failure {
                 _ => LOAD,
             },
             Failure::Runtime(_) | Failure::Trap(_) => TRAP,
-            Failure::Output(_) => 1,
+            Failure::Output(_) | Failure::Cache { .. } => 1,
         }
     }
 }
@@ -61,6 +68,9 @@ impl fmt::Display for Failure {
         match self {
             Failure::Usage(message) | Failure::Trap(message) => f.write_str(message),
             Failure::Runtime(error) => error.fmt(f),
+            Failure::Cache { dir, source } => {
+                write!(f, "cannot use the cache `{}`: {source}", dir.display())
+            }
             Failure::Output(error) => write!(f, "cannot write to stdout: {error}"),
         }
     }

@@ -1,5 +1,6 @@
 //! The program `dynvm`: reads the command line, does what it says, ends with the right status.
 
+mod cache;
 mod cli;
 mod debug;
 mod failure;
@@ -34,6 +35,8 @@ fn execute() -> Result<u8, Failure> {
         Ok(cli::Command::Ldd(ldd)) => show::ldd(&ldd),
         Ok(cli::Command::Nm(nm)) => show::nm(&nm),
         Ok(cli::Command::Objdump(objdump)) => show::objdump(&objdump),
+        Ok(cli::Command::Compile(compile)) => cache::compile(&compile),
+        Ok(cli::Command::Cache(command)) => cache::cache(&command),
         Err(error) if error.use_stderr() => Err(Failure::Usage(usage(&error))),
         Err(help) => print(&help.render()).map(|()| 0),
     }

@@ -2,12 +2,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
+use std::time::Duration;
 
 use dynvm::vm::Stop;
+use dynvm::vm::code::TrapCode;
 use dynvm::{Error, Options, Runtime, wasi};
 
-use crate::cli;
 use crate::failure::{Failure, print, say};
+use crate::{cache, cli};
 
 /// Directories to search for libraries, separated by colons.
 const LIBRARY_PATH: &str = "DYNVM_LIBRARY_PATH";
@@ -18,22 +20,45 @@ pub fn run(run: &cli::Run) -> Result<u8, Failure> {
     let mut options = options(&run.search)?;
     options.memory_bytes_max = run.max_memory;
     options.stack_size_bytes = run.stack_size;
+    options.time_limit = run.timeout;
     options.is_lazy = run.bind == cli::Bind::Lazy;
     set_world(&mut options.wasi, run, program, arguments)?;
 
+    if let Some(limit) = run.timeout {
+        std::thread::spawn(move || end_after(limit));
+    }
     let mut runtime = Runtime::open(Path::new(program), &options)?;
     let outcome = match &run.invoke {
         None => runtime.run().map(|status| status as u8).map_err(Failure::from),
         Some(function) => invoke(&mut runtime, function, arguments),
     };
     let outcome = outcome.map_err(|failure| match failure {
-        Failure::Runtime(Error::Stop(Stop::Trap(trap))) => Failure::Trap(runtime.describe(&trap)),
+        Failure::Runtime(Error::Stop(Stop::Trap(mut trap))) => {
+            if let (TrapCode::Interrupted, Some(limit)) = (trap.code, run.timeout) {
+                trap.detail = Some(time_limit(limit));
+            }
+            Failure::Trap(runtime.describe(&trap))
+        }
         failure => failure,
     });
     if run.stats {
         say(&runtime.statistics());
     }
     outcome
+}
+
+/// How long after its time a guest may stay in a host function.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The last resort against a guest that waits in a host function for ever.
+fn end_after(limit: Duration) {
+    std::thread::sleep(limit + GRACE);
+    say(&format_args!("the program waits in a host function: {}", time_limit(limit)));
+    std::process::exit(134);
+}
+
+fn time_limit(limit: Duration) -> String {
+    format!("the time limit of {} s is over", limit.as_secs_f64())
 }
 
 /// Calls a function with arguments of the command line and prints what it returns, a line each.
@@ -54,6 +79,7 @@ pub fn options(search: &cli::Search) -> Result<Options, Failure> {
         options.library_dirs.extend(dirs);
     }
     options.preloads.clone_from(&search.preloads);
+    options.cache = cache::open(&search.cache);
     for dir in &search.dirs {
         options.wasi.directory(dir.parse().map_err(Error::from)?);
     }

@@ -4,11 +4,12 @@ use std::fmt::{self, Write as _};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dynvm_loader::ldd::Listing;
-use dynvm_loader::{FileIdentity, Flags, GuestFile, GuestFiles, Handle, LoadError, Loader};
+use dynvm_loader::{Cache, FileIdentity, Flags, GuestFile, GuestFiles, Handle, LoadError, Loader};
 use dynvm_vm::value::Value;
-use dynvm_vm::{Config, Stop, Trap};
+use dynvm_vm::{Config, Interrupter, Stop, Trap};
 use dynvm_wasi::Wasi;
 
 use crate::error::Error;
@@ -27,6 +28,11 @@ pub struct Options {
     pub stack_size_bytes: Option<u64>,
     /// Whether functions that nobody defines trap when called instead of failing the load.
     pub is_lazy: bool,
+    /// Where compiled code is kept for the next time; `None` keeps nothing.
+    pub cache: Option<Cache>,
+    /// How long the guest may run, loading included. Then it ends with `TrapCode::Interrupted`, but
+    /// for a host function that it waits in.
+    pub time_limit: Option<Duration>,
     /// Arguments, environment, standard streams and directories.
     pub wasi: dynvm_wasi::Builder,
 }
@@ -41,6 +47,7 @@ impl Options {
             is_lazy: self.is_lazy,
             host_functions: wasi.functions(),
             guest_files: Some(Arc::new(View(wasi))),
+            cache: self.cache.clone(),
             ..dynvm_loader::Options::default()
         };
         let Config { memory_bytes_max, stack_size_bytes, .. } = &mut options.config;
@@ -50,6 +57,19 @@ impl Options {
             *stack_size_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         }
         Ok(options)
+    }
+}
+
+/// How long a guest that is inside a host function is left alone between two signals.
+const REMIND_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Interrupts the guest when its time is over.
+fn interrupt_after(limit: Duration, interrupter: &Interrupter) {
+    std::thread::sleep(limit);
+    interrupter.interrupt();
+    while interrupter.is_pending() {
+        std::thread::sleep(REMIND_INTERVAL);
+        interrupter.remind();
     }
 }
 
@@ -78,6 +98,10 @@ impl Runtime {
     /// If anything is missing or wrong.
     pub fn open(path: &Path, options: &Options) -> Result<Runtime, Error> {
         let mut loader = Loader::new(options.loader()?)?;
+        if let Some(limit) = options.time_limit {
+            let interrupter = loader.process().interrupter();
+            std::thread::spawn(move || interrupt_after(limit, &interrupter));
+        }
         loader.open_main(path)?;
         Ok(Runtime { loader, arguments: options.wasi.arguments().to_vec() })
     }
@@ -160,16 +184,17 @@ impl Runtime {
                 dsos,
                 bytes,
                 functions,
+                functions_cached,
                 imports,
                 code_bytes,
                 read,
                 bind,
                 compile,
-                ..
             } = &statistics;
             writeln!(f, "{dsos} modules of {bytes} bytes: read and decoded in {read:.1?}")?;
             writeln!(f, "{imports} imports bound in {bind:.1?}")?;
-            write!(f, "{functions} functions compiled to {code_bytes} bytes in {compile:.1?}")
+            write!(f, "{functions} functions ({functions_cached} cached) of {code_bytes} bytes ")?;
+            write!(f, "compiled and linked in {compile:.1?}")
         })
     }
 }

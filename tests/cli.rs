@@ -80,6 +80,7 @@ fn one_module(text: &str) -> (tempfile::TempDir, PathBuf) {
 fn dynvm(directory: &Path) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_dynvm"));
     program.current_dir(directory).env_remove("DYNVM_DEBUG").env_remove("DYNVM_LIBRARY_PATH");
+    program.env("DYNVM_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
     program
 }
 

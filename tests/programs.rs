@@ -155,6 +155,7 @@ fn run(folder: &Path, case: &Case, tmp: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dynvm"));
     command.args(words(&case.command).iter().map(|word| expand(word)));
     command.current_dir(&work).env_remove("DYNVM_DEBUG").env_remove("DYNVM_LIBRARY_PATH");
+    command.env("DYNVM_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
     if !folder.starts_with("examples") {
         command.env("DYNVM_LIBRARY_PATH", libraries);
     }

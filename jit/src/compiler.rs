@@ -74,6 +74,15 @@ impl Compiler {
         Ok(Compiler { isa })
     }
 
+    /// What the code that it makes depends on besides the instance: Cranelift and its settings, the
+    /// processor and its features.
+    pub fn fingerprint(&self) -> String {
+        let isa = &self.isa;
+        let features: Vec<_> = isa.isa_flags().iter().map(|value| value.to_string()).collect();
+        let version = cranelift_codegen::VERSION;
+        format!("{version} {} {} {features:?}", isa.triple(), isa.flags())
+    }
+
     /// Compiles all functions that the instance's module defines, in their order.
     pub fn compile(&self, instance: &Instance) -> Result<Vec<Code>, CompileError> {
         let bodies = &instance.module.bodies;

@@ -26,8 +26,10 @@ mod loader;
 pub mod nm;
 
 mod bind;
+mod cache;
 mod deps;
 mod dwarf;
+mod exception;
 mod got;
 mod host;
 mod init;
@@ -42,6 +44,7 @@ pub mod scope;
 pub mod search;
 pub mod symbol;
 
+pub use cache::{Cache, Content};
 pub use dlfcn::Flags;
 pub use dwarf::Location;
 pub use error::{LoadError, Mismatch, UndefinedSymbol};

@@ -31,6 +31,7 @@ pub(crate) struct Linker {
     /// Tags that the loader made, by name.
     pub(crate) tags: HashMap<String, (TagId, FuncType)>,
     pub(crate) compiler: Arc<Compiler>,
+    pub(crate) cache: Option<crate::cache::Cache>,
     pub(crate) dl: DlState,
     pub(crate) statistics: Statistics,
     pub(crate) stack_size_bytes: u64,
@@ -47,8 +48,10 @@ pub struct Statistics {
     pub dsos: usize,
     /// Bytes of their files.
     pub bytes: usize,
-    /// Functions compiled.
+    /// Functions with code.
     pub functions: usize,
+    /// Those of them whose code was not compiled but found in the cache.
+    pub functions_cached: usize,
     /// Imports bound.
     pub imports: usize,
     /// Bytes of machine code.
@@ -63,10 +66,14 @@ pub struct Statistics {
 
 impl fmt::Display for Statistics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Statistics { dsos, bytes, functions, imports, code_bytes, read, bind, compile } = self;
+        let Statistics { dsos, bytes, functions, functions_cached, .. } = self;
+        let Statistics { imports, code_bytes, read, bind, compile, .. } = self;
         write!(f, "{dsos} dsos of {bytes} bytes read in {read:.1?}, ")?;
         write!(f, "{imports} imports bound in {bind:.1?}, ")?;
-        write!(f, "{functions} functions compiled to {code_bytes} bytes in {compile:.1?}")
+        write!(
+            f,
+            "{functions} functions ({functions_cached} cached) of {code_bytes} bytes in {compile:.1?}"
+        )
     }
 }
 

@@ -7,6 +7,7 @@ use dynvm_jit::{Compiler, Settings};
 use dynvm_vm::value::Value;
 use dynvm_vm::{Config, HostFunction, Process, Stop};
 
+use crate::cache::Cache;
 use crate::dlfcn::{self, Flags};
 use crate::dwarf::{Location, SourceLines};
 use crate::error::LoadError;
@@ -37,6 +38,8 @@ pub struct Options {
     pub config: Config,
     /// How code is compiled.
     pub compiler: Settings,
+    /// Where compiled code is kept for the next time; `None` keeps nothing.
+    pub cache: Option<Cache>,
 }
 
 impl Default for Options {
@@ -50,6 +53,7 @@ impl Default for Options {
             host_functions: Vec::new(),
             config: Config::default(),
             compiler: Settings::default(),
+            cache: None,
         }
     }
 }
@@ -105,6 +109,7 @@ impl Loader {
             hosts,
             tags: std::collections::HashMap::new(),
             compiler,
+            cache: options.cache,
             dl: dlfcn::DlState::default(),
             statistics: Statistics::default(),
             stack_size_bytes: options.stack_size_bytes,
@@ -164,8 +169,10 @@ impl Loader {
             (main.name.to_string(), func, values)
         };
         let stopped = |during| move |stop| LoadError::Stopped { dso: program, during, stop };
-        self.construct().map_err(stopped.clone()("its constructors"))?;
-        self.process.call(func, &values).map_err(stopped("the call"))
+        let constructed = self.construct().map_err(|stop| self.explain(stop));
+        constructed.map_err(stopped.clone()("its constructors"))?;
+        let called = self.process.call(func, &values).map_err(|stop| self.explain(stop));
+        called.map_err(stopped("the call"))
     }
 
     fn construct(&mut self) -> Result<(), Stop> {
@@ -185,8 +192,11 @@ impl Loader {
     /// If it cannot be loaded, in which case nothing is, or one of its constructors stops.
     pub fn open(&mut self, path: &Path, flags: Flags) -> Result<Handle, LoadError> {
         let opened = open::open_path(&self.linker, &mut self.process, path)?;
-        let id = dlfcn::finish(&self.linker, &mut self.process, opened, flags).map_err(|stop| {
-            LoadError::Stopped { dso: path.display().to_string(), during: "its constructors", stop }
+        let finished = dlfcn::finish(&self.linker, &mut self.process, opened, flags);
+        let id = finished.map_err(|stop| LoadError::Stopped {
+            dso: path.display().to_string(),
+            during: "its constructors",
+            stop: self.explain(stop),
         })?;
         Ok(Handle(dlfcn::handle(id)))
     }

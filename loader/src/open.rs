@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use dynvm_vm::{Placement, Process};
 
+use crate::cache::Cache;
 use crate::deps::{self, Batch};
 use crate::dso::DsoId;
 use crate::error::LoadError;
@@ -258,11 +259,24 @@ fn compile(linker: &mut Linker, process: &mut Process, mark: DsoId) -> Result<()
     for id in linker.map.ids_from(mark) {
         let dso = linker.map.dso(id);
         let instance = Arc::clone(process.instance(dso.instance()));
-        let code = linker.compiler.compile(&instance).map_err(|source| LoadError::Compile {
-            dso: dso.name.to_string(),
-            source: Box::new(source),
-        })?;
+        let key = linker.cache.as_ref().map(|_| Cache::key(&linker.compiler, &instance));
+        let stored = linker.cache.as_ref().zip(key.as_ref()).and_then(|(c, key)| c.load(key));
+        let is_stored = stored.is_some();
+        let code = match stored {
+            Some(code) => code,
+            None => linker.compiler.compile(&instance).map_err(|source| LoadError::Compile {
+                dso: dso.name.to_string(),
+                source: Box::new(source),
+            })?,
+        };
+        if let (false, Some(cache), Some(key)) = (is_stored, &linker.cache, &key)
+            && let Err(error) = cache.store(key, &code)
+        {
+            let dir = cache.dir().display();
+            tracing::debug!(target: "dynvm::files", "{dir}: code is not kept: {error}");
+        }
         linker.statistics.functions += code.len();
+        linker.statistics.functions_cached += if is_stored { code.len() } else { 0 };
         linker.statistics.code_bytes += code.iter().map(|code| code.bytes.len()).sum::<usize>();
         process.publish(dso.instance(), code);
     }

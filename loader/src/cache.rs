@@ -1,0 +1,204 @@
+//! Compiled code kept on disk, so that a program that ran before starts without compiling.
+//!
+//! An entry is named by a hash of all that its code depends on: the module, the compiler and its
+//! settings, the processor, and what was folded into the code (places of globals, numbers of
+//! functions and types). An entry that is missing, damaged or cannot be written costs time and
+//! nothing else.
+
+mod format;
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use dynvm_jit::Compiler;
+use dynvm_vm::code::Code;
+use dynvm_vm::instance::Instance;
+
+/// Ending of an entry's file name.
+const ENDING: &str = "code";
+
+/// Changes with the layout of an entry.
+const FORMAT: &[u8] = b"dynvm code 1\n";
+
+/// A directory of entries.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    dir: PathBuf,
+    /// Most bytes of all entries; the ones used longest ago go first.
+    bytes_max: u64,
+}
+
+/// The name of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Key(String);
+
+/// What is in a cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// How many entries.
+    pub entries: usize,
+    /// Bytes of all of them.
+    pub bytes: u64,
+}
+
+impl Cache {
+    /// Most bytes of a cache that nobody set a limit for: 1 GiB.
+    pub const BYTES_MAX: u64 = 1 << 30;
+
+    /// The cache in `dir`, which is made when the first entry is written.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>, bytes_max: u64) -> Self {
+        Cache { dir: dir.into(), bytes_max }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The name of the entry for the code of `instance`.
+    pub(crate) fn key(compiler: &Compiler, instance: &Instance) -> Key {
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |part: &[u8]| {
+            // With the length, so that no two lists of parts run into the same bytes.
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        };
+        add(FORMAT);
+        add(engine().as_bytes());
+        add(compiler.fingerprint().as_bytes());
+        add(&instance.module.bytes);
+        let Instance { id, name: _, module: _, types, functions, tables, memories, globals, tags } =
+            instance;
+        let folded = (id, types, functions, tables, memories, globals, tags);
+        add(format!("{folded:?}").as_bytes());
+        Key(hasher.finalize().to_hex().to_string())
+    }
+
+    /// The code that was stored under `key`.
+    pub(crate) fn load(&self, key: &Key) -> Option<Vec<Code>> {
+        let path = self.path(key);
+        let bytes = fs::read(&path).ok()?;
+        let codes = format::decode(FORMAT, &bytes);
+        if codes.is_none() {
+            tracing::debug!(target: "dynvm::files", "{}: damaged, not used", path.display());
+            return None;
+        }
+        // What is used is kept longest. That it cannot be noted harms nothing.
+        if let Ok(file) = fs::File::open(&path) {
+            let _ = file.set_modified(SystemTime::now());
+        }
+        codes
+    }
+
+    /// Stores `codes` under `key`. Readers find the whole entry or none.
+    pub(crate) fn store(&self, key: &Key, codes: &[Code]) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        let bytes = format::encode(FORMAT, codes);
+        let temporary = self.dir.join(format!("{}.{}.new", key.0, std::process::id()));
+        let written = fs::File::create(&temporary).and_then(|mut file| {
+            file.write_all(&bytes)?;
+            file.sync_data()?;
+            fs::rename(&temporary, self.path(key))
+        });
+        if written.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        written?;
+        self.trim()
+    }
+
+    /// What is in it.
+    ///
+    /// # Errors
+    /// If the directory cannot be read; one that does not exist is empty.
+    pub fn content(&self) -> io::Result<Content> {
+        let files = self.files()?;
+        Ok(Content {
+            entries: files.iter().filter(|file| file.is_entry).count(),
+            bytes: files.iter().map(|file| file.bytes).sum(),
+        })
+    }
+
+    /// Removes every entry, and what interrupted writers left.
+    ///
+    /// # Errors
+    /// If an entry cannot be removed.
+    pub fn clear(&self) -> io::Result<()> {
+        self.files()?.iter().try_for_each(|file| remove(&file.path))
+    }
+
+    /// Removes entries, least recently used first, until the limit is kept.
+    fn trim(&self) -> io::Result<()> {
+        let mut files = self.files()?;
+        let mut bytes: u64 = files.iter().map(|file| file.bytes).sum();
+        if bytes <= self.bytes_max {
+            return Ok(());
+        }
+        files.sort_by_key(|file| file.used);
+        for file in files {
+            if bytes <= self.bytes_max {
+                break;
+            }
+            remove(&file.path)?;
+            bytes -= file.bytes;
+        }
+        Ok(())
+    }
+
+    fn path(&self, key: &Key) -> PathBuf {
+        self.dir.join(&key.0).with_extension(ENDING)
+    }
+
+    /// The files of the cache; others in the directory are not ours.
+    fn files(&self) -> io::Result<Vec<File>> {
+        let entries = match fs::read_dir(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut files = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            let ending = path.extension().and_then(|ending| ending.to_str());
+            let is_entry = ending == Some(ENDING);
+            if !is_entry && ending != Some("new") {
+                continue;
+            }
+            // Another process may just have removed it.
+            if let Ok(metadata) = fs::metadata(&path) {
+                let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                files.push(File { path, is_entry, bytes: metadata.len(), used });
+            }
+        }
+        Ok(files)
+    }
+}
+
+struct File {
+    path: PathBuf,
+    is_entry: bool,
+    bytes: u64,
+    used: SystemTime,
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// What tells this build of the engine from any other: the version, and the very file that runs.
+fn engine() -> String {
+    let file = std::env::current_exe()
+        .and_then(fs::metadata)
+        .map(|file| (file.dev(), file.ino(), file.size(), file.mtime(), file.mtime_nsec()));
+    format!("{} {:?}", env!("CARGO_PKG_VERSION"), file.ok())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+use std::fs;
+
+use dynvm_vm::code::{CallSite, Code, Handler, Relocation, RelocationKind, TrapCode, TrapSite};
+use dynvm_vm::context::FuncId;
+use dynvm_vm::instance::TagId;
+
+use super::{Cache, Content, Key};
+
+fn codes() -> Vec<Code> {
+    let call_site = CallSite {
+        return_offset: 9,
+        frame_bytes: 32,
+        handlers: vec![
+            Handler { tag: Some(TagId(7)), offset: 20 },
+            Handler { tag: None, offset: 24 },
+        ],
+    };
+    let call =
+        Relocation { offset: 5, kind: RelocationKind::Relative32, target: FuncId(3), addend: -4 };
+    let code = Code {
+        bytes: vec![0xe8, 0, 0, 0, 0, 0xc3],
+        align: 32,
+        relocations: vec![call, Relocation { kind: RelocationKind::Absolute64, ..call }],
+        traps: vec![TrapSite { offset: 2, code: TrapCode::MemoryOutOfBounds }],
+        locations: vec![(2, 100), (9, 104)],
+        call_sites: vec![call_site],
+    };
+    vec![code, Code::default()]
+}
+
+fn key(name: &str) -> Key {
+    Key(name.to_owned())
+}
+
+#[test]
+fn an_entry_is_found_as_it_was_stored() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let cache = Cache::new(dir.path().join("new/dir"), Cache::BYTES_MAX);
+    assert_eq!(cache.load(&key("a")), None);
+    cache.store(&key("a"), &codes()).expect("it is written");
+    assert_eq!(cache.load(&key("a")), Some(codes()));
+    assert_eq!(cache.load(&key("b")), None);
+    assert_eq!(cache.content().expect("it is read").entries, 1);
+    cache.clear().expect("it is emptied");
+    assert_eq!(cache.content().expect("it is read"), Content::default());
+}
+
+#[test]
+fn every_byte_of_an_entry_counts() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let cache = Cache::new(dir.path(), Cache::BYTES_MAX);
+    cache.store(&key("a"), &codes()).expect("it is written");
+    let path = cache.path(&key("a"));
+    let whole = fs::read(&path).expect("it is there");
+    for position in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[position] ^= 1;
+        fs::write(&path, damaged).expect("it is written");
+        assert_eq!(cache.load(&key("a")), None, "byte {position} changed");
+        fs::write(&path, &whole[..position]).expect("it is written");
+        assert_eq!(cache.load(&key("a")), None, "cut at byte {position}");
+    }
+    fs::write(&path, whole).expect("it is written");
+    assert_eq!(cache.load(&key("a")), Some(codes()));
+}
+
+#[test]
+fn what_was_used_longest_ago_goes_first() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let cache = Cache::new(dir.path(), Cache::BYTES_MAX);
+    for (age, name) in [(30, "a"), (20, "b"), (10, "c")] {
+        cache.store(&key(name), &codes()).expect("it is written");
+        let file = fs::File::open(cache.path(&key(name))).expect("it is there");
+        let used = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
+        file.set_modified(used).expect("its time is set");
+    }
+    // Using the oldest makes it the youngest.
+    assert!(cache.load(&key("a")).is_some());
+    let bytes = cache.content().expect("it is read").bytes;
+    let small = Cache::new(dir.path(), bytes);
+    small.store(&key("d"), &codes()).expect("it is written");
+    let found = ["a", "b", "c", "d"].map(|name| small.load(&key(name)).is_some());
+    assert_eq!(found, [true, false, true, true]);
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_an_error_and_no_more() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("file");
+    fs::write(&file, "no directory").expect("it is written");
+    let cache = Cache::new(file.join("cache"), Cache::BYTES_MAX);
+    assert!(cache.store(&key("a"), &codes()).is_err());
+    assert_eq!(cache.load(&key("a")), None);
+}
