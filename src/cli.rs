@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     about = "Runs WebAssembly programs that are linked dynamically",
     override_usage = "dynvm [run] [OPTIONS] PROG.wasm [ARGS]...\n       \
                       dynvm ldd|nm|objdump|compile [OPTIONS] FILE\n       \
+                      dynvm wast [OPTIONS] FILE...\n       \
                       dynvm cache [--clear]",
     after_help = AFTER_HELP,
     disable_help_subcommand = true
@@ -46,6 +47,8 @@ pub enum Command {
     Nm(Nm),
     /// Print the machine code of a module's functions
     Objdump(Objdump),
+    /// Run scripts of the official test suite
+    Wast(Wast),
     /// Compile a program and all that it needs into the cache, without running it
     Compile(Compile),
     /// Show or empty the cache of compiled code
@@ -53,7 +56,7 @@ pub enum Command {
 }
 
 /// Names of the subcommands: a first word that is not one of them is a program.
-const SUBCOMMANDS: [&str; 6] = ["run", "ldd", "nm", "objdump", "compile", "cache"];
+const SUBCOMMANDS: [&str; 7] = ["run", "ldd", "nm", "objdump", "wast", "compile", "cache"];
 
 /// Where libraries come from, and what the guest may reach.
 #[derive(Debug, Default, Args)]
@@ -180,6 +183,17 @@ pub struct Objdump {
     pub file: PathBuf,
     /// Only this function: a name, or its index
     pub function: Option<String>,
+}
+
+/// `dynvm wast FILE...`
+#[derive(Debug, Args)]
+pub struct Wast {
+    /// The rules that modules are held to: a version, and proposals, as in 2+memory64
+    #[arg(long, value_name = "VERSION", default_value = "3")]
+    pub standard: dynvm::jit::Standard,
+    /// The scripts
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
 }
 
 /// Parses the command line, the program's own name first.

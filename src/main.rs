@@ -6,6 +6,7 @@ mod debug;
 mod failure;
 mod run;
 mod show;
+mod wast;
 
 use clap::error::{ContextKind, ErrorKind};
 use failure::{Failure, print, say};
@@ -35,6 +36,7 @@ fn execute() -> Result<u8, Failure> {
         Ok(cli::Command::Ldd(ldd)) => show::ldd(&ldd),
         Ok(cli::Command::Nm(nm)) => show::nm(&nm),
         Ok(cli::Command::Objdump(objdump)) => show::objdump(&objdump),
+        Ok(cli::Command::Wast(wast)) => wast::wast(&wast),
         Ok(cli::Command::Compile(compile)) => cache::compile(&compile),
         Ok(cli::Command::Cache(command)) => cache::cache(&command),
         Err(error) if error.use_stderr() => Err(Failure::Usage(usage(&error))),

@@ -75,6 +75,34 @@ fn matches_core(value: Value, expected: &WastRetCore<'_>) -> Result<bool, String
     })
 }
 
+/// Patterns as a message shows them.
+pub(crate) fn show_expected(patterns: &[WastRet<'_>]) -> String {
+    let shown = patterns.iter().map(|pattern| match pattern {
+        WastRet::Core(pattern) => show_pattern(pattern),
+        other => format!("{other:?}"),
+    });
+    format!("[{}]", shown.collect::<Vec<_>>().join(", "))
+}
+
+fn show_pattern(pattern: &WastRetCore<'_>) -> String {
+    match pattern {
+        WastRetCore::I32(value) => format!("i32 {value}"),
+        WastRetCore::I64(value) => format!("i64 {value}"),
+        WastRetCore::F32(NanPattern::Value(value)) => {
+            show_one(Value::F32(f32::from_bits(value.bits)))
+        }
+        WastRetCore::F64(NanPattern::Value(value)) => {
+            show_one(Value::F64(f64::from_bits(value.bits)))
+        }
+        WastRetCore::F32(nan) => format!("f32 {nan:?}"),
+        WastRetCore::F64(nan) => format!("f64 {nan:?}"),
+        WastRetCore::Either(patterns) => {
+            patterns.iter().map(show_pattern).collect::<Vec<_>>().join(" or ")
+        }
+        other => format!("{other:?}"),
+    }
+}
+
 fn f32_matches(bits: u32, expected: &NanPattern<wast::token::F32>) -> bool {
     match expected {
         NanPattern::Value(value) => bits == value.bits,
@@ -117,12 +145,14 @@ fn v128_matches(value: u128, expected: &V128Pattern) -> bool {
 
 /// Values as a message shows them.
 pub(crate) fn show(values: &[Value]) -> String {
-    let shown: Vec<String> = values
-        .iter()
-        .map(|value| match value.ty() {
-            ValType::F32 | ValType::F64 => format!("{} {value} ({:?})", value.ty(), value.raw()),
-            ty => format!("{ty} {value}"),
-        })
-        .collect();
+    let shown: Vec<String> = values.iter().map(|value| show_one(*value)).collect();
     format!("[{}]", shown.join(", "))
+}
+
+fn show_one(value: Value) -> String {
+    match value.ty() {
+        ValType::F32 | ValType::F64 => format!("{} {value} ({:?})", value.ty(), value.raw()),
+        ValType::Ref(_) => value.to_string(),
+        ty => format!("{ty} {value}"),
+    }
 }

@@ -10,7 +10,7 @@ use wast::token::Id;
 use wast::{QuoteWat, Wast, WastDirective, WastExecute, WastInvoke, Wat};
 
 use crate::linker::{Failure, Linker};
-use crate::pattern::{argument, matches, show};
+use crate::pattern::{argument, matches, show, show_expected};
 use crate::thread::Threads;
 
 /// What became of a script.
@@ -137,19 +137,18 @@ fn run_directive(linker: &mut Linker, directive: WastDirective<'_>) -> Result<()
         WastDirective::AssertReturn { exec, results, .. } => {
             let values = match execute(linker, exec)? {
                 Ok(values) => values,
-                Err(stop) => return Err(format!("expected {results:?}, found {stop}")),
-            };
-            let is_match = values.len() == results.len();
-            for (value, expected) in values.iter().zip(&results) {
-                if !is_match || !matches(*value, expected)? {
-                    return Err(format!("expected {results:?}, found {}", show(&values)));
+                Err(stop) => {
+                    return Err(format!("expected {}, found {stop}", show_expected(&results)));
                 }
+            };
+            let mut is_match = values.len() == results.len();
+            for (value, expected) in values.iter().zip(&results) {
+                is_match &= matches(*value, expected)?;
             }
             if is_match {
-                Ok(())
-            } else {
-                Err(format!("expected {results:?}, found {}", show(&values)))
+                return Ok(());
             }
+            Err(format!("expected {}, found {}", show_expected(&results), show(&values)))
         }
         WastDirective::AssertExhaustion { call: invoke, message, .. } => {
             let outcome = call(linker, &invoke)?;

@@ -1,0 +1,24 @@
+//! `dynvm wast`: official scripts, on the compiler and the runtime alone.
+
+use std::fs;
+
+use dynvm::loader::LoadError;
+use dynvm_spec_tests::run;
+
+use crate::cli;
+use crate::failure::{Failure, print};
+
+/// Runs scripts and prints what fails in them; the status is 1 if anything does.
+pub fn wast(wast: &cli::Wast) -> Result<u8, Failure> {
+    let (mut passed, mut failed) = (0, 0);
+    for path in &wast.files {
+        let text = fs::read_to_string(path)
+            .map_err(|source| LoadError::Read { path: path.clone(), source })?;
+        let report = run(wast.standard, &path.display().to_string(), &text);
+        passed += report.passed;
+        failed += report.failures.len();
+        print(&report.failures.iter().map(|line| format!("{line}\n")).collect::<String>())?;
+    }
+    print(&format_args!("{passed} passed, {failed} failed\n"))?;
+    Ok(if failed == 0 { 0 } else { 1 })
+}
