@@ -5,6 +5,7 @@ use std::arch::naked_asm;
 use std::mem::offset_of;
 use std::sync::atomic::AtomicBool;
 
+use crate::exception::Passed;
 use crate::trap::Stop;
 use crate::value::RawValue;
 
@@ -70,14 +71,30 @@ impl Chain {
 impl Activation {
     /// Notes the frames from `(frame pointer, pc)` outwards to the entry. Only reads the stack and
     /// writes to `self`: a signal handler may call it.
-    pub(crate) fn note_chain(&mut self, (mut fp, mut pc): (usize, usize), sp: usize) {
+    pub(crate) fn note_chain(&mut self, call: (usize, usize), sp: usize) {
         self.chain.len = 0;
         self.chain.top = [self.stack_word(sp), self.stack_word(sp.wrapping_add(8))];
+        self.extend_chain(call, 0);
+    }
+
+    /// Notes the calls that an exception came out of, then those that `call` would take it out of.
+    pub(crate) fn note_thrown(&mut self, passed: &Passed, call: (usize, usize)) {
+        self.chain = Chain::EMPTY;
+        let calls = passed.calls();
+        self.chain.pcs[..calls.len()].copy_from_slice(calls);
+        self.chain.len = calls.len();
+        self.extend_chain(call, passed.fp);
+    }
+
+    /// Adds the frames from `(frame pointer, pc)` outwards that lie outside the frame `inner`.
+    fn extend_chain(&mut self, (mut fp, mut pc): (usize, usize), inner: usize) {
         while pc >= self.text.0 && pc < self.text.1 {
-            if self.chain.len < CHAIN_MAX {
-                self.chain.pcs[self.chain.len] = pc;
+            if fp > inner {
+                if self.chain.len < CHAIN_MAX {
+                    self.chain.pcs[self.chain.len] = pc;
+                }
+                self.chain.len += 1;
             }
-            self.chain.len += 1;
             (fp, pc) = (self.stack_word(fp), self.stack_word(fp.wrapping_add(8)));
         }
     }

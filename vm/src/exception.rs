@@ -13,6 +13,11 @@ use crate::value::RawValue;
 /// Handles start here: few integers, floats or halves of addresses look like this.
 const HANDLES_START: u32 = 0xe5a5_0000;
 
+/// How many calls an exception remembers that it has come out of.
+const PASSED_MAX: usize = 15;
+
+const _: () = assert!(PASSED_MAX <= crate::entry::CHAIN_MAX);
+
 /// How many exceptions are made before the first collection.
 const COLLECT_MIN: usize = 1024;
 
@@ -24,6 +29,37 @@ struct Exception {
     values: Box<[RawValue]>,
     /// How many references the host holds.
     host_references: u32,
+    passed: Passed,
+}
+
+/// The calls that an exception has come out of, from the one that threw it to the last handler that
+/// took it: return addresses, innermost first. Of so many that not all are kept, the first.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Passed {
+    calls: [usize; PASSED_MAX],
+    len: usize,
+    /// Frame pointer of the last handler: thrown again, the exception has come that far.
+    pub(crate) fp: usize,
+}
+
+impl Passed {
+    /// Out of one more, from the frame `fp`.
+    pub(crate) fn push(&mut self, fp: usize, pc: usize) {
+        if self.len < PASSED_MAX && fp > self.fp {
+            self.calls[self.len] = pc;
+            self.len += 1;
+        }
+    }
+
+    /// Goes back to where the exception was thrown last: nobody took it.
+    pub(crate) fn rewind(&mut self, len: usize) {
+        self.len = len;
+    }
+
+    /// Those that are kept.
+    pub(crate) fn calls(&self) -> &[usize] {
+        &self.calls[..self.len]
+    }
 }
 
 /// All exceptions of a process.
@@ -48,7 +84,8 @@ impl Exceptions {
         }
         let handle = self.next;
         self.step();
-        self.live.insert(handle, Exception { tag, values, host_references: 0 });
+        let passed = Passed::default();
+        self.live.insert(handle, Exception { tag, values, host_references: 0, passed });
         handle
     }
 
@@ -59,6 +96,11 @@ impl Exceptions {
     /// Its tag and its values.
     pub(crate) fn get(&self, handle: u32) -> Option<(TagId, &[RawValue])> {
         self.live.get(&handle).map(|exception| (exception.tag, &*exception.values))
+    }
+
+    /// Its tag, and the calls that it has come out of so far.
+    pub(crate) fn to_unwind(&mut self, handle: u32) -> Option<(TagId, &mut Passed)> {
+        self.live.get_mut(&handle).map(|exception| (exception.tag, &mut exception.passed))
     }
 
     /// The host holds one more reference, or one less.

@@ -11,6 +11,9 @@ use crate::process::Process;
 use crate::trap::{Stop, Trap};
 use crate::value::RawValue;
 
+/// A call that is under way: the caller's frame pointer, and the return address.
+type Call = (usize, usize);
+
 /// A handler with the machine state that it continues in.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -90,15 +93,21 @@ impl Process {
         roots
     }
 
-    /// The first handler for the exception outwards from the call that returns to `pc` in the frame
-    /// `fp`, up to this activation's entry.
-    fn find_handler(&self, tag: TagId, (mut fp, mut pc): (usize, usize)) -> Option<[usize; 3]> {
+    /// The first handler for the exception outwards from `call`, up to this activation's entry: its
+    /// address, its stack and its frame pointer. The calls on the way are noted with the exception.
+    fn find_handler(&mut self, handle: u32, (mut fp, mut pc): Call) -> Option<[usize; 3]> {
+        let (tag, passed) = self.exceptions.to_unwind(handle)?;
+        let calls_len = passed.calls().len();
         while self.text.range().contains(&pc) {
+            passed.push(fp, pc);
             if let Some((handler, frame_bytes)) = self.text.handler_at(pc, tag) {
+                passed.fp = fp;
                 return Some([handler, fp - frame_bytes, fp]);
             }
-            (fp, pc) = (self.stack.word(fp)?, self.stack.word(fp + 8)?);
+            let word = |address| self.stack.word(address).unwrap_or(0);
+            (fp, pc) = (word(fp), word(fp + 8));
         }
+        passed.rewind(calls_len);
         None
     }
 
@@ -116,7 +125,7 @@ impl Process {
         let values = values.as_ptr() as usize;
         let context = self.context();
         let call = (context.host_call_fp, context.host_call_pc);
-        if let Some([pc, sp, fp]) = self.find_handler(tag, call) {
+        if let Some([pc, sp, fp]) = self.find_handler(handle, call) {
             return Ok(Landing {
                 pc,
                 sp,
@@ -124,13 +133,15 @@ impl Process {
                 pinned: self.space.pinned(),
                 exception: handle as usize,
                 values,
-                registers: context.thrower_registers,
+                registers: self.context().thrower_registers,
             });
         }
         // Nobody here. Around this activation may be a host function that passes it on.
         let trap = trap.unwrap_or_else(|| {
             let mut trap = Trap::new(TrapCode::UncaughtException, format!("tag {}", tag.0));
-            activation.note_chain(call, 0);
+            if let Some((_, passed)) = self.exceptions.to_unwind(handle) {
+                activation.note_thrown(passed, call);
+            }
             self.walk(&mut trap, activation, false);
             Box::new(trap)
         });
