@@ -33,7 +33,7 @@ pub fn run(run: &cli::Run) -> Result<u8, Failure> {
         Some(function) => invoke(&mut runtime, function, arguments),
     };
     let outcome = outcome.map_err(|failure| match failure {
-        Failure::Runtime(Error::Stop(Stop::Trap(mut trap))) => {
+        Failure::Runtime(Error::Stop(Stop::Trap(mut trap) | Stop::Exception { mut trap, .. })) => {
             if let (TrapCode::Interrupted, Some(limit)) = (trap.code, run.timeout) {
                 trap.detail = Some(time_limit(limit));
             }

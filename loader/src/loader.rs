@@ -153,6 +153,7 @@ impl Loader {
         };
         let outcome = self.construct();
         let outcome = outcome.and_then(|()| run::main(&self.linker, &mut self.process, args));
+        let outcome = outcome.map_err(|stop| self.explain(stop));
         outcome.map_err(|stop| LoadError::Stopped { dso: program, during: "its run", stop })
     }
 
