@@ -50,7 +50,7 @@ programs! { PROGRAMS in "tests/programs":
 }
 
 programs! { PROGRAMS_REAL in "tests/programs-real":
-    cxx_iostreams libc_hello python
+    cxx_exceptions cxx_iostreams libc_hello longjmp pydantic python
 }
 
 /// A folder that nobody runs is a mistake.
@@ -300,8 +300,9 @@ fn has_toolchain(folder: &Path, text: &str) -> bool {
     for part in parts.split_whitespace() {
         let file = match part {
             "base" => "sysroot/lib/wasm32-wasip1/libc.so",
-            "cxx" => "lib-none/libc++.so",
+            "cxx" => "lib-legacy/libc++.so",
             "py" => "py314/python3.14.wasm",
+            "wheel" => "site/pydantic/main.py",
             _ => panic!("the toolchain has no part `{part}`"),
         };
         if !toolchain().join(file).exists() {

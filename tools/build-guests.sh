@@ -22,6 +22,9 @@
 #   //! crt1: no             without crt1.o: main has no _start
 #   //! runpath: $ORIGIN     where it looks for what it needs
 #   //! output: lib/x.so     the file to write, instead of the one above
+#   //! exceptions: exnref legacy
+#                            (--real, in main) built once in each encoding of exceptions, with
+#                            setjmp and C++ exceptions, into folders of these names
 # All other `//!` lines belong to tests/programs.rs, which runs the programs.
 #
 # CLANG and WASM_LD name the tools: clang-19 and wasm-ld-19 unless set.
@@ -127,22 +130,45 @@ build_program() { # FOLDER, relative to the root
 
 # ---- programs of the real C and C++ libraries
 
+# tools_for SOURCE EXCEPTIONS: sets cc, ld, search and runtime, the compiler, the linker and what they get.
+tools_for() {
+  local sysroot=$TOOLCHAIN/sysroot zig=$TOOLCHAIN/venv/zig encoding=false
+  [ "$2" = legacy ] && encoding=true
+  encoding="-mllvm -wasm-use-legacy-eh=$encoding"
+  cc="$CLANG --target=wasm32-wasi --sysroot=$sysroot" ld=$WASM_LD search="-L$TOOLCHAIN/lib" runtime=""
+  # Debian's clang knows neither libc++ for this target nor the newer encoding of exceptions.
+  case $2-$1 in none-*.c) return ;; esac
+  cc="$zig clang --target=wasm32-wasip1 --sysroot=$sysroot -resource-dir $sysroot" ld="$zig wasm-ld"
+  case $2-$1 in
+  *.c)
+    cc="$cc -mllvm -wasm-enable-sjlj $encoding" runtime="-lsetjmp" && return ;;
+  none-*.cc)
+    cc="$cc -fno-exceptions -D_LIBCPP_HAS_EXCEPTIONS=0" ;;
+  *.cc)
+    cc="$cc -fwasm-exceptions $encoding" ;;
+  esac
+  cc="$cc --driver-mode=g++ -nostdinc++ -isystem $sysroot/include/c++/v1 -std=c++20"
+  search="-L$TOOLCHAIN/lib-$2 $search" runtime="-lc++ -lc++abi"
+}
+
 real_program() { # FOLDER
-  local source name sysroot=$TOOLCHAIN/sysroot target kind needed files
-  local libraries=$sysroot/lib/wasm32-wasip1
-  local builtins=$sysroot/lib/wasm32-unknown-wasip1/libclang_rt.builtins.a
+  local exceptions encodings script target
   target=$TOOLCHAIN/programs/$(basename "$1")
   mkdir -p "$target"
-  for source in "$ROOT/$1"/*.c "$ROOT/$1"/*.cc; do
-    [ -e "$source" ] || continue
+  for script in "$ROOT/$1"/*.py; do [ ! -e "$script" ] || cp "$script" "$target"; done
+  encodings=$(cd "$ROOT/$1" && sed -n 's|^//! exceptions: *||p' ./*.c ./*.cc 2>/dev/null || true)
+  [ -n "$encodings" ] || real_encoding "$1" none "$target"
+  for exceptions in $encodings; do real_encoding "$1" "$exceptions" "$target/$exceptions"; done
+}
+
+real_encoding() { # FOLDER EXCEPTIONS TARGET
+  local source name target=$3 kind needed files cc ld search runtime
+  local libraries=$TOOLCHAIN/sysroot/lib/wasm32-wasip1
+  local builtins=$TOOLCHAIN/sysroot/lib/wasm32-unknown-wasip1/libclang_rt.builtins.a
+  mkdir -p "$target"
+  for source in $(real_order "$1"); do
     name=$(basename "${source%.*}")
-    local cc="$CLANG --target=wasm32-wasi --sysroot=$sysroot" ld=$WASM_LD search="-L$TOOLCHAIN/lib" cxx=""
-    case $source in *.cc)
-      local zig=$TOOLCHAIN/venv/zig
-      cc="$zig clang --driver-mode=g++ --target=wasm32-wasip1 --sysroot=$sysroot -resource-dir $sysroot -nostdinc++"
-      cc="$cc -isystem $sysroot/include/c++/v1 -std=c++20 -fno-exceptions -D_LIBCPP_HAS_EXCEPTIONS=0"
-      ld="$zig wasm-ld" search="-L$TOOLCHAIN/lib-none $search" cxx="-lc++ -lc++abi" ;;
-    esac
+    tools_for "$source" "$2"
     # shellcheck disable=SC2046,SC2086
     (cd "$ROOT/$1" && $cc -O2 -fPIC -fvisibility=default $WARNINGS $(directive "$source" cflags) \
       -c "$(basename "$source")" -o "$WORK/$name.o")
@@ -154,9 +180,26 @@ real_program() { # FOLDER
     files=
     for needed in $(directive "$source" needed); do files="$files $target/$needed.so"; done
     # shellcheck disable=SC2046,SC2086
-    $ld $kind $search -L"$libraries" "$WORK/$name.o" $files $cxx $(directive "$source" ldflags) -lc "$builtins" \
+    $ld $kind $search -L"$libraries" "$WORK/$name.o" $files $(directive "$source" ldflags) $runtime -lc "$builtins" \
       -o "$target/$(output_of "$source")" 2> >(grep -v 'not yet stable' >&2 || true)
   done
+}
+
+# The sources of a folder: libraries that need none of it, the others in the order of the alphabet, programs.
+real_order() { # FOLDER
+  local source later="" last=""
+  for source in "$ROOT/$1"/*.c "$ROOT/$1"/*.cc; do
+    [ -e "$source" ] || continue
+    if is_program "$source"; then
+      last="$last $source"
+    elif [ -n "$(directive "$source" needed)" ]; then
+      later="$later $source"
+    else
+      echo "$source"
+    fi
+  done
+  # shellcheck disable=SC2086
+  printf '%s\n' $later $last
 }
 
 # ---- the command line
@@ -181,7 +224,6 @@ else
 fi
 
 if [ $mode = real ]; then
-  # Libraries before main: names in a folder are built in the order of the alphabet, liba before main.
   for folder in "${folders[@]}"; do real_program "$folder"; done
   exit
 fi
