@@ -81,7 +81,7 @@ pub fn cases() -> Vec<Case> {
             f("m", "inside", None),
         );
         add(
-            "direct call, binding can change",
+            "direct call of a weak symbol",
             f("m", "inside", None),
             f("m", "weak", None),
             f("m", "inside", None),

@@ -17,6 +17,9 @@ const SAMPLE_NS: f64 = 2_000_000.0;
 /// Samples of which a round takes the least disturbed.
 const SAMPLES_PER_ROUND: usize = 3;
 
+/// Rounds after which everything is loaded anew: where code lies changes what it costs.
+const ROUNDS_PER_LOAD: usize = 6;
+
 struct Arguments {
     rounds: usize,
     only: String,
@@ -61,14 +64,16 @@ fn run(arguments: &Arguments) -> Result<()> {
 
 fn measure(arguments: &Arguments, dir: &Path) -> Result<Vec<Row>> {
     calls::write_programs(dir)?;
-    let mut peer = match arguments.has_peers {
-        true => Some(Peer::start(&build_peer()?, &dir.join("plain.wasm"))?),
-        false => None,
-    };
-    let mut dynvm = Dynvm::new(dir)?;
+    let plain = dir.join("plain.wasm");
+    let peer_program = if arguments.has_peers { Some(build_peer()?) } else { None };
+    let start_peer = || peer_program.as_ref().map(|peer| Peer::start(peer, &plain)).transpose();
+    let (mut dynvm, mut peer) = (Dynvm::new(dir)?, start_peer()?);
     let cases = calls::cases().into_iter().filter(|case| case.what.contains(&arguments.only));
     let mut rows = cases.map(Row::new).collect::<Vec<_>>();
     for round in 0..arguments.rounds {
+        if round > 0 && round % ROUNDS_PER_LOAD == 0 {
+            (dynvm, peer) = (Dynvm::new(dir)?, start_peer()?);
+        }
         for row in &mut rows {
             // Neither side always has the caches that the other left.
             if round % 2 == 0 {
