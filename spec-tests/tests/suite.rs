@@ -1,4 +1,4 @@
-//! The official suite, one test per script.
+//! The official suite and what it lacks, one test per script.
 
 use dynvm_spec_tests::Standard;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -44,7 +44,21 @@ fn main() {
     for name in PROPOSALS {
         trials.extend(proposal(name).map(|file| trial(standard_of(*name), file)));
     }
+    trials.extend(own_scripts());
     libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// Scripts in `tests/threads`: the suite has none with the commands `thread` and `wait`.
+fn own_scripts() -> impl Iterator<Item = Trial> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/threads");
+    let files = std::fs::read_dir(folder).expect("the folder is part of the crate");
+    files.map(|file| {
+        let path = file.expect("the folder can be read").path();
+        let name = format!("tests/threads/{}", path.file_name().unwrap_or_default().display());
+        Trial::test(name.clone(), move || {
+            check(Standard::NEWEST, &name, &std::fs::read_to_string(&path)?)
+        })
+    })
 }
 
 /// The rules that the scripts of a proposal are written for: some say of what later proposals
