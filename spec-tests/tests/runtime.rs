@@ -3,93 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dynvm_jit::{Compiler, Settings};
 use dynvm_vm::code::TrapCode;
 use dynvm_vm::context::FuncId;
-use dynvm_vm::instance::{Extern, InstanceId, MemoryId, TableId};
-use dynvm_vm::module::{Entity, EntityType};
+use dynvm_vm::instance::{Extern, MemoryId, TableId};
+use dynvm_vm::module::EntityType;
 use dynvm_vm::types::{FuncType, ValType};
 use dynvm_vm::value::Value;
-use dynvm_vm::{Config, HostFunction, Placement, Process, Stop, Trap};
+use dynvm_vm::{Placement, Stop};
 
-/// A process whose modules import from `host`.
-struct Fixture {
-    compiler: Arc<Compiler>,
-    process: Process,
-    host: Vec<(&'static str, FuncId)>,
-}
+#[path = "runtime/exceptions.rs"]
+mod exceptions;
+#[path = "runtime/fixture.rs"]
+mod fixture;
+#[path = "runtime/shared.rs"]
+mod shared;
 
-impl Fixture {
-    fn new() -> Self {
-        let compiler = Arc::new(Compiler::new(&Settings::default()).unwrap());
-        let config = Config { stack_size_bytes: 256 * 1024, ..Config::default() };
-        let process = Process::new(&config, Arc::<Compiler>::clone(&compiler)).unwrap();
-        Fixture { compiler, process, host: Vec::new() }
-    }
-
-    fn host(
-        &mut self,
-        name: &'static str,
-        ty: FuncType,
-        func: impl Fn(&mut Process, &mut [dynvm_vm::value::RawValue]) -> Result<(), Stop>
-        + Send
-        + Sync
-        + 'static,
-    ) {
-        let function = HostFunction { name: name.to_owned(), ty, func: Arc::new(func) };
-        let func = self.process.add_host_function(function).unwrap();
-        self.host.push((name, func));
-    }
-
-    fn load(&mut self, name: &str, placement: Placement, text: &str) -> InstanceId {
-        let module = Arc::new(dynvm_jit::decode(wast_binary(text)).unwrap());
-        let imports: Vec<Extern> = module
-            .imports
-            .iter()
-            .map(|import| {
-                let (_, func) = self.host.iter().find(|(name, _)| *name == import.field).unwrap();
-                Extern::Func(Process::callee(*func))
-            })
-            .collect();
-        let id = self.process.declare(name, module, placement).unwrap();
-        self.process.bind(id, &imports).unwrap();
-        let code = self.compiler.compile(self.process.instance(id)).unwrap();
-        self.process.publish(id, code);
-        self.process.link().unwrap();
-        self.process.initialize(id).unwrap();
-        self.process.start(id).unwrap();
-        id
-    }
-
-    fn func(&self, id: InstanceId, name: &str) -> FuncId {
-        let instance = self.process.instance(id);
-        match instance.module.export(name) {
-            Some(Entity::Func(func)) => instance.functions[func.index()].func,
-            other => panic!("`{name}` is {other:?}"),
-        }
-    }
-
-    fn call(&mut self, id: InstanceId, name: &str, args: &[Value]) -> Result<Vec<Value>, Stop> {
-        let func = self.func(id, name);
-        self.process.call(func, args)
-    }
-}
-
-fn wast_binary(text: &str) -> Vec<u8> {
-    let buffer = wast::parser::ParseBuffer::new(text).unwrap();
-    wast::parser::parse::<wast::Wat<'_>>(&buffer).unwrap().encode().unwrap()
-}
-
-fn trap(outcome: Result<Vec<Value>, Stop>) -> Box<Trap> {
-    match outcome {
-        Err(Stop::Trap(trap)) => trap,
-        other => panic!("expected a trap, found {other:?}"),
-    }
-}
-
-fn i32s(params: usize, results: usize) -> FuncType {
-    FuncType::new(vec![ValType::I32; params], vec![ValType::I32; results])
-}
+use fixture::{Fixture, i32s, trap, wast_binary};
 
 #[test]
 fn host_function_takes_and_gives_every_type() {
