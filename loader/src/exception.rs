@@ -44,28 +44,28 @@ impl Loader {
         let (linker, process) = self.parts();
         let (tag, values) = process.exception(handle)?;
         let (name, types) = tag_name(&lock(linker), process, tag)?;
-        match (name.as_str(), values) {
-            ("__cpp_exception", [header]) => {
-                let header = header.u32();
-                match word(process, header, 4).zip(word(process, header, 0)) {
-                    Some((class, rest)) if join(class, rest) & !1 == CXX_CLASS => {
-                        self.describe_cxx(header, rest & 1 == 1)
-                    }
-                    Some((class, rest)) if join(class, rest) == RUST_CLASS => {
-                        Some("a panic of Rust".to_owned())
-                    }
-                    _ => None,
-                }
-            }
-            ("__c_longjmp", _) => Some("`longjmp` to a function that has returned".to_owned()),
-            _ => {
-                let values = types
-                    .iter()
-                    .zip(values)
-                    .map(|(ty, value)| format!(" {}", Value::from_raw(*ty, *value)));
-                Some(format!("`{name}`{}", values.collect::<String>()))
-            }
+        let shown = types.iter().zip(values);
+        let shown = shown.map(|(ty, value)| format!(" {}", Value::from_raw(*ty, *value)));
+        let plain = format!("`{name}`{}", shown.collect::<String>());
+        let header = values.first().map_or(0, |value| value.u32());
+        let known = match name.as_str() {
+            "__cpp_exception" => self.describe_header(header),
+            "__c_longjmp" => Some("`longjmp` to a function that has returned".to_owned()),
+            _ => None,
+        };
+        known.or(Some(plain))
+    }
+
+    /// What the header of an exception of C++, or of a language that shares its tag, tells.
+    fn describe_header(&mut self, header: u32) -> Option<String> {
+        let (_, process) = self.parts();
+        let (low, high) = (word(process, header, 0)?, word(process, header, 4)?);
+        let class = u64::from(high) << 32 | u64::from(low);
+        if class == RUST_CLASS {
+            return Some("a panic of Rust".to_owned());
         }
+        let is_reference = class & 1 == 1;
+        (class & !1 == CXX_CLASS).then(|| self.describe_cxx(header, is_reference)).flatten()
     }
 
     fn describe_cxx(&mut self, header: u32, is_reference: bool) -> Option<String> {
@@ -109,10 +109,7 @@ fn std_exception(
         return Some(object);
     }
     // An object's first word points behind the first two words of its class's table.
-    let kind = word(process, type_info, 0)?.checked_sub(8);
-    if kind.is_none() {
-        return None;
-    }
+    let kind = Some(word(process, type_info, 0)?.checked_sub(8)?);
     if kind == kinds[0] {
         let base = word(process, type_info, 8)?;
         return std_exception(process, kinds, base, object, depth + 1);
@@ -174,10 +171,6 @@ fn demangled(name: &str) -> String {
     let readable = symbol.and_then(|symbol| symbol.demangle().ok());
     let readable = readable.as_deref().and_then(|text| text.strip_prefix("typeinfo name for "));
     readable.unwrap_or(name).to_owned()
-}
-
-fn join(high: u32, low: u32) -> u64 {
-    u64::from(high) << 32 | u64::from(low)
 }
 
 fn word(process: &Process, address: u32, offset: u32) -> Option<u32> {
