@@ -7,9 +7,12 @@
 #
 #   apt    clang 19, lld 19 and python3 by apt-get, as root; nothing if they are there
 #   base   sysroot/: headers, the real libc.so, crt1-command.o; lib/: its libraries
-#   cxx    lib-none/: libc++.so and libc++abi.so, built without exceptions
+#   cxx    lib-none/: libc++.so and libc++abi.so, built without exceptions;
+#          lib-exnref/, lib-legacy/: the same with exceptions, in both encodings
 #   py     py312/, py314/: CPython as libpython3.x.so, its standard library, and
 #          a main program python3.x.wasm
+#   wheel  site/: pydantic and its native pydantic_core from PyPI, for CPython 3.14;
+#          py314/python3.14-legacy.wasm, a main with the C++ libraries that it expects
 #
 # Without arguments: all of them.
 set -euo pipefail
@@ -81,12 +84,12 @@ compile_all() {
   done | xargs -0 -P"$JOBS" -I{} sh -c '{} || { echo "failed: {}" >&2; exit 255; }'
 }
 
-# cxx_flags EXCEPTIONS: compiler and flags of one build of libc++. Only `none` so far; others
-# get -fwasm-exceptions and their encoding here, and libunwind below.
+# cxx_flags EXCEPTIONS: what one build of libc++ is compiled with.
 cxx_flags() {
   case $1 in
   none) echo "-fno-exceptions -D_LIBCPP_HAS_EXCEPTIONS=0" ;;
-  *) say "unknown kind of exceptions: $1" && exit 1 ;;
+  exnref) echo "-fwasm-exceptions -funwind-tables -mllvm -wasm-use-legacy-eh=false" ;;
+  legacy) echo "-fwasm-exceptions -funwind-tables -mllvm -wasm-use-legacy-eh=true" ;;
   esac
 }
 
@@ -101,13 +104,21 @@ build_cxx() { # EXCEPTIONS
   command="$command -D_LIBCXXABI_BUILDING_LIBRARY -D_LIBCPP_REMOVE_TRANSITIVE_INCLUDES"
   command="$command -I$lib/libcxx/src -I$lib/libcxx/src/include -I$lib/libcxx/src/filesystem -I$lib/libcxx/libc"
 
-  local abi=()
+  local abi=() throwing="cxa_exception cxa_personality"
+  [ "$1" = none ] && throwing=cxa_noexception
   for source in abort_message cxa_aux_runtime cxa_default_handlers cxa_demangle cxa_exception_storage cxa_guard \
-    cxa_handlers cxa_noexception cxa_thread_atexit cxa_vector cxa_virtual fallback_malloc private_typeinfo \
+    cxa_handlers $throwing cxa_thread_atexit cxa_vector cxa_virtual fallback_malloc private_typeinfo \
     stdlib_exception stdlib_new_delete stdlib_stdexcept stdlib_typeinfo; do
     abi+=("$lib/libcxxabi/src/$source.cpp")
   done
   compile_all "$objects/abi" "$command" "${abi[@]}"
+  if [ "$1" != none ]; then
+    # The unwinder, in C, is a part of libc++abi.so: it holds the one state that both sides share.
+    # shellcheck disable=SC2046
+    "$W/venv/zig" clang --target=wasm32-wasip1 --sysroot="$SYSROOT" -resource-dir "$SYSROOT" $(cxx_flags "$1") -O2 -fPIC \
+      -fvisibility=default -w -D_LIBUNWIND_HIDE_SYMBOLS -DNDEBUG -I"$lib/libunwind/include" \
+      -c "$lib/libunwind/src/Unwind-wasm.c" -o "$objects/abi/unwind.o"
+  fi
   # shellcheck disable=SC2086
   quietly "$W/venv/zig" wasm-ld $SHARED_FLAGS -L"$LIBRARIES" "$objects"/abi/*.o -lc "$BUILTINS" -o "$out/libc++abi.so"
 
@@ -126,10 +137,11 @@ build_cxx() { # EXCEPTIONS
 }
 
 stage_cxx() {
-  has lib-none/libc++.so lib-none/libc++abi.so && has venv/zig && return
+  local exceptions
+  has lib-{none,exnref,legacy}/libc++.so lib-{none,exnref,legacy}/libc++abi.so && has venv/zig && return
   stage_base
   fetch_zig
-  build_cxx none
+  for exceptions in none exnref legacy; do build_cxx $exceptions; done
 }
 
 fetch_python() { # MINOR, RELEASE of componentize-py
@@ -162,11 +174,43 @@ stage_py() {
   done
 }
 
-[ $# -gt 0 ] || set -- apt base cxx py
+# Native wheels for wasm are built against a process that has C++ and exceptions of the legacy encoding.
+fetch_wheel() {
+  local wheels=$W/dl/wheels name
+  has site/pydantic/main.py site/pydantic_core/_pydantic_core.so && return
+  say "getting pydantic"
+  rm -rf "$wheels" "$W/site" && mkdir -p "$wheels" "$W/site"
+  "$W/venv/bin/pip" download -q --no-deps --only-binary=:all: --platform pyemscripten_2026_0_wasm32 \
+    --python-version 3.14 --implementation cp --abi cp314 -d "$wheels" pydantic-core==2.50.4
+  "$W/venv/bin/pip" download -q --no-deps --only-binary=:all: -d "$wheels" \
+    pydantic==2.14.3 typing-extensions==4.16.0 annotated-types==0.8.0 typing-inspection==0.4.5
+  for name in "$wheels"/*.whl; do "$W/venv/bin/python" -m zipfile -e "$name" "$W/site"; done
+  # CPython for WASI looks for NAME.so, not for Emscripten's suffix.
+  find "$W/site" -name '*.cpython-314-wasm32-emscripten.so' | while read -r name; do
+    mv "$name" "${name%.cpython-314*}.so"
+  done
+  rm -rf "$wheels"
+}
+
+stage_wheel() {
+  has site/pydantic/main.py site/pydantic_core/_pydantic_core.so py314/python3.14-legacy.wasm && return
+  stage_cxx
+  stage_py
+  fetch_wheel
+  mkdir -p "$W/obj"
+  "$CLANG" --target=wasm32-wasi --sysroot="$SYSROOT" -O2 -fPIC -c "$HERE/toolchain/python-main.c" -o "$W/obj/python-main.o"
+  # shellcheck disable=SC2086
+  quietly "$W/venv/zig" wasm-ld $MAIN_FLAGS -L"$W/py314" -L"$W/lib-legacy" -L"$W/lib" -L"$LIBRARIES" "$LIBRARIES/crt1-command.o" \
+    "$W/obj/python-main.o" -lpython3.14 -lc++ -lc++abi -lsetjmp -lsockstub -lwasi-emulated-getpid \
+    -lwasi-emulated-process-clocks -lwasi-emulated-signal -lwasi-emulated-mman -lc "$BUILTINS" \
+    -o "$W/py314/python3.14-legacy.wasm"
+}
+
+[ $# -gt 0 ] || set -- apt base cxx py wheel
 mkdir -p "$W/dl"
 for stage; do
   case $stage in
-  apt | base | cxx | py) "stage_$stage" && say "$stage: there, in $W" ;;
+  apt | base | cxx | py | wheel) "stage_$stage" && say "$stage: there, in $W" ;;
   *) sed -n '2,/^set -e/{/^set -e/d;s/^# \{0,1\}//;p}' "$0" >&2 && exit 2 ;;
   esac
 done
