@@ -269,3 +269,33 @@ fn text_of_a_discarded_instance_is_used_again() {
     }
     assert!(fixture.process.func_name(last.unwrap()).starts_with("unloaded function"));
 }
+
+/// The process table has no descriptor and no bounds check, but the same rules.
+#[test]
+fn process_table_takes_subtypes_and_initial_values() {
+    let mut fixture = Fixture::new();
+    let id = fixture.load(
+        "main",
+        Placement::Process,
+        r#"(module
+          (type $base (sub (func (result i32))))
+          (type $sub (sub $base (func (result i32))))
+          (type $final (func (result i32)))
+          (type $other (sub (func (param i32) (result i32))))
+          (func $sub (type $sub) (i32.const 7))
+          (func $other (type $other) (i32.const 8))
+          (table 4 funcref (ref.func $sub))
+          (elem (i32.const 2) $other)
+          (func (export "base") (param i32) (result i32)
+            (call_indirect (type $base) (local.get 0)))
+          (func (export "final") (param i32) (result i32)
+            (call_indirect (type $final) (local.get 0))))"#,
+    );
+    let mut call = |name, index| fixture.call(id, name, &[Value::I32(index)]);
+    for index in [0, 1, 3] {
+        assert_eq!(call("base", index).unwrap(), [Value::I32(7)], "element {index}");
+        assert_eq!(trap(call("final", index)).code, TrapCode::IndirectCallTypeMismatch);
+    }
+    assert_eq!(trap(call("base", 2)).code, TrapCode::IndirectCallTypeMismatch);
+    assert_eq!(trap(call("base", 4)).code, TrapCode::UndefinedElement);
+}

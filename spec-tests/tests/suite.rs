@@ -48,13 +48,17 @@ fn main() {
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-/// Scripts in `tests/threads`: the suite has none with the commands `thread` and `wait`.
+/// Scripts in `tests/threads`, as the suite has none with the commands `thread` and `wait`; and in
+/// `tests/references`, where the suite mixes functions with garbage collection.
 fn own_scripts() -> impl Iterator<Item = Trial> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/threads");
-    let files = std::fs::read_dir(folder).expect("the folder is part of the crate");
-    files.map(|file| {
-        let path = file.expect("the folder can be read").path();
-        let name = format!("tests/threads/{}", path.file_name().unwrap_or_default().display());
+    let folders = ["tests/references", "tests/threads"];
+    let files = folders.into_iter().flat_map(|folder| {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let files = std::fs::read_dir(path).expect("the folder is part of the crate");
+        files.map(move |file| (folder, file.expect("the folder can be read").path()))
+    });
+    files.map(|(folder, path)| {
+        let name = format!("{folder}/{}", path.file_name().unwrap_or_default().display());
         Trial::test(name.clone(), move || {
             check(Standard::NEWEST, &name, &std::fs::read_to_string(&path)?)
         })
