@@ -147,6 +147,16 @@ impl Dso {
         pages.max().unwrap_or(0)
     }
 
+    /// Whether the memory that it brings or imports from `env` is one for threads.
+    #[must_use]
+    pub fn has_shared_memory(&self) -> bool {
+        let imports = self.module.imports.iter().filter(|import| import.module == "env");
+        let mut imported = imports.map(|import| import.ty);
+        imported.any(|ty| matches!(ty, EntityType::Memory(ty) if ty.is_shared))
+            || self.defines_memory()
+                && self.module.memories[self.module.imported_memories as usize].is_shared
+    }
+
     /// Pages of the memory it brings, if that becomes the process memory.
     #[must_use]
     pub fn memory_pages_defined(&self) -> u64 {

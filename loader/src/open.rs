@@ -9,7 +9,7 @@ use dynvm_vm::{Placement, Process};
 
 use crate::cache::Cache;
 use crate::deps::{self, Batch};
-use crate::dso::DsoId;
+use crate::dso::{Dso, DsoId};
 use crate::error::LoadError;
 use crate::init::{self, Constructor};
 use crate::linker::{Linker, lock};
@@ -177,6 +177,7 @@ pub(crate) fn prepare(
     declare(linker, process, batch.mark)?;
     let is_start = linker.map.main().is_some_and(|main| main.id >= batch.mark);
     if is_start {
+        process.set_memory_shared(linker.map.main().is_some_and(Dso::has_shared_memory));
         linker.space.place_start(&mut linker.map, batch.mark, process, linker.stack_size_bytes)?;
         if !linker.space.stack.is_empty() {
             process.set_stack_pointer(linker.space.stack.end);

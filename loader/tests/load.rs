@@ -42,6 +42,31 @@ fn libraries_can_need_each_other() {
     );
 }
 
+/// A program that was built for threads and starts none.
+#[test]
+fn memory_can_be_a_shared_one() {
+    let main = r#"(module (@dylink.0 (mem-info (memory 8 3)) (needed "liba.so"))
+        (import "env" "memory" (memory 1 65536 shared))
+        (import "env" "__memory_base" (global $base i32))
+        (import "env" "add" (func $add (param i32)))
+        (func (export "run") (result i32)
+            (call $add (global.get $base))
+            (drop (memory.atomic.notify (global.get $base) (i32.const 1)))
+            (i32.add (i32.atomic.load (global.get $base))
+                (memory.atomic.wait32 (global.get $base) (i32.const 0) (i64.const -1)))))"#;
+    let library = r#"(module (@dylink.0 (mem-info))
+        (import "env" "memory" (memory 1 65536 shared))
+        (func (export "add") (param i32)
+            (drop (i32.atomic.rmw.add (local.get 0) (i32.const 41)))))"#;
+    check(&[("main.wasm", main), ("liba.so", library)], "run", "42");
+    check_error(
+        &[("main.wasm", main), ("liba.so", &library.replace("1 65536 shared", "1"))],
+        "import `env.memory`: expected a memory of 32-bit addresses and pages of 2^16 bytes \
+         (needed by liba.so), found a shared memory of 32-bit addresses and pages of 2^16 bytes \
+         (defined by the loader)",
+    );
+}
+
 const LOGGING_MAIN: &str = r#"(module (@dylink.0 (mem-info) (needed "b.so" "c.so"))
     (import "env" "log" (func $log (param i32)))
     (func (export "_start") (call $log (i32.const 0))))"#;

@@ -222,6 +222,18 @@ impl Process {
         }
     }
 
+    /// Whether the process memory is one for threads, as the importing modules' types say.
+    #[must_use]
+    pub fn is_memory_shared(&self) -> bool {
+        self.is_memory_shared
+    }
+
+    /// Says whether the process memory is one for threads. It is the process's alone either way:
+    /// a program that was built for threads runs as long as it starts none.
+    pub fn set_memory_shared(&mut self, is_shared: bool) {
+        self.is_memory_shared = is_shared;
+    }
+
     /// Sets the guest's `__stack_pointer`.
     pub fn set_stack_pointer(&mut self, value: u64) {
         self.set_context(|context| context.stack_pointer = value);

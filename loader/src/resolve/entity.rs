@@ -12,7 +12,8 @@ use crate::symbol::{Symbol, SymbolKind};
 const LANGUAGE_TAGS: [&str; 2] = ["__cpp_exception", "__c_longjmp"];
 
 impl Resolver<'_> {
-    /// The memory of the process is flat: 32-bit addresses, pages of 64 KiB, one thread.
+    /// The memory of the process is flat: 32-bit addresses, pages of 64 KiB. Whether it is a shared
+    /// one is the main program's to say.
     pub(super) fn memory(
         &self,
         dso: &Dso,
@@ -26,7 +27,8 @@ impl Resolver<'_> {
             format!("a {shared}memory of {index} addresses and pages of 2^{page_log2} bytes")
         };
         let (reference, found, defined_by) = if import.module == "env" && import.field == "memory" {
-            (Reference::ProcessMemory, (false, false, 16), "the loader")
+            let is_shared = self.process.is_memory_shared();
+            (Reference::ProcessMemory, (false, is_shared, 16), "the loader")
         } else {
             match self.export_of_module(import) {
                 Some((id, Entity::Memory(memory))) => {
