@@ -7,7 +7,7 @@ use dynvm_vm::code::TrapCode;
 use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::{Extern, MemoryId, TableId};
 use dynvm_vm::module::EntityType;
-use dynvm_vm::types::{FuncType, ValType};
+use dynvm_vm::types::{FuncType, HeapType, RefType, ValType};
 use dynvm_vm::value::Value;
 use dynvm_vm::{Placement, Stop};
 
@@ -298,4 +298,34 @@ fn process_table_takes_subtypes_and_initial_values() {
     }
     assert_eq!(trap(call("base", 2)).code, TrapCode::IndirectCallTypeMismatch);
     assert_eq!(trap(call("base", 4)).code, TrapCode::UndefinedElement);
+}
+
+#[test]
+fn reference_to_a_function_of_a_discarded_instance_traps() {
+    let mut fixture = Fixture::new();
+    let gone = fixture.load(
+        "gone",
+        Placement::Private,
+        r#"(module (func (export "f") (result i32) (i32.const 1)))"#,
+    );
+    let func = fixture.func(gone, "f");
+    let heap = HeapType::Canonical(fixture.process.intern_type(&i32s(0, 1)));
+    let reference = ValType::Ref(RefType { is_nullable: false, heap });
+    fixture.host("give", FuncType::new([], [reference]), move |_, values| {
+        values[0] = func.0.into();
+        Ok(())
+    });
+    let id = fixture.load(
+        "main",
+        Placement::Private,
+        r#"(module
+          (type $t (func (result i32)))
+          (import "host" "give" (func $give (result (ref $t))))
+          (func $run (export "run") (result i32) (call_ref $t (call $give))))"#,
+    );
+    assert_eq!(fixture.call(id, "run", &[]).unwrap(), [Value::I32(1)]);
+    fixture.process.discard(gone);
+    let trap = trap(fixture.call(id, "run", &[]));
+    assert_eq!(trap.code, TrapCode::UndefinedSymbol);
+    assert_eq!(trap.backtrace[0].to_string(), "main!run+0x3");
 }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
+use crate::builtins;
+use crate::code::{Code, TrapCode, TrapSite};
 use crate::context::{FuncId, GlobalSlot, VmContext, VmFuncRef};
 use crate::error::Error;
 use crate::instance::{Callee, Instance, InstanceId, TagId};
@@ -18,7 +20,6 @@ use crate::text::{Owner, Text, Unplaced};
 use crate::trap::Stop;
 use crate::types::{DefinedFuncIndex, FuncType, GlobalIndex, TypeId};
 use crate::value::RawValue;
-use crate::{builtins, code::Code};
 
 /// Limits of a process.
 #[derive(Clone, Debug)]
@@ -109,6 +110,8 @@ pub struct Process {
     pub(crate) space: Space,
     pub(crate) stack: Stack,
     pub(crate) text: Text,
+    /// Code that traps: where functions of discarded instances lead.
+    discarded: usize,
     /// Whether the main program made the process memory a shared one.
     pub(crate) is_memory_shared: bool,
     /// Memories but the process memory, which is number 0 here and lies in `space`.
@@ -144,13 +147,16 @@ impl Process {
         let stack = Stack::new(config.stack_size_bytes)?;
         let mut table = Table::process(config.table_len_max)?;
         table.grow(1, VmFuncRef::NULL)?;
+        let mut text = Text::new()?;
+        let discarded = text.place(vec![discarded_function()], |_| None)?[0].1;
         let mut process = Process {
             config: config.clone(),
             stubs,
             types: TypeRegistry::default(),
             space,
             stack,
-            text: Text::new()?,
+            text,
+            discarded,
             is_memory_shared: false,
             memories: vec![None],
             tables: vec![Some(table)],
@@ -370,8 +376,10 @@ impl Process {
     pub fn link(&mut self) -> Result<(), Error> {
         let batch = std::mem::take(&mut self.unplaced);
         let space = &self.space;
-        let address_of =
-            |func: FuncId| Some(space.function(func).code).filter(|address| *address != 0);
+        let address_of = |func: FuncId| {
+            let function = space.function(func);
+            (function.code != 0 && function.type_id != TypeId(0)).then_some(function.code)
+        };
         let placed = self.text.place(batch, address_of)?;
         for (func, code) in placed {
             let entry = self.space.function(func);
@@ -390,7 +398,8 @@ impl Process {
         let defined = module.functions.len() as u32 - module.imported_functions;
         for position in 0..defined {
             let func = FuncId(entry.declared.first_func.0 + position);
-            self.space.set_function(func, VmFuncRef::NULL);
+            // Of no type, and references to it that are left trap.
+            self.space.set_function(func, VmFuncRef { code: self.discarded, ..VmFuncRef::NULL });
         }
         let Some(instance) = entry.instance else { return };
         for place in &instance.memories[module.imported_memories as usize..] {
@@ -430,4 +439,11 @@ impl Process {
     pub(crate) fn set_context(&mut self, change: impl FnOnce(&mut VmContext)) {
         change(self.space.context_mut());
     }
+}
+
+/// `ud2`: stands in for every function that is no more.
+fn discarded_function() -> Unplaced {
+    let traps = vec![TrapSite { offset: 0, code: TrapCode::UndefinedSymbol }];
+    let code = Code { bytes: vec![0x0f, 0x0b], align: 16, traps, ..Code::default() };
+    Unplaced { owner: Owner::Stub, functions: vec![(FuncId::NULL, code)] }
 }
