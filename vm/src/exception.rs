@@ -99,7 +99,7 @@ impl Exceptions {
     }
 
     /// Its tag, and the calls that it has come out of so far.
-    pub(crate) fn to_unwind(&mut self, handle: u32) -> Option<(TagId, &mut Passed)> {
+    pub(crate) fn unwinding(&mut self, handle: u32) -> Option<(TagId, &mut Passed)> {
         self.live.get_mut(&handle).map(|exception| (exception.tag, &mut exception.passed))
     }
 

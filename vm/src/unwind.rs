@@ -96,7 +96,7 @@ impl Process {
     /// The first handler for the exception outwards from `call`, up to this activation's entry: its
     /// address, its stack and its frame pointer. The calls on the way are noted with the exception.
     fn find_handler(&mut self, handle: u32, (mut fp, mut pc): Call) -> Option<[usize; 3]> {
-        let (tag, passed) = self.exceptions.to_unwind(handle)?;
+        let (tag, passed) = self.exceptions.unwinding(handle)?;
         let calls_len = passed.calls().len();
         while self.text.range().contains(&pc) {
             passed.push(fp, pc);
@@ -139,7 +139,7 @@ impl Process {
         // Nobody here. Around this activation may be a host function that passes it on.
         let trap = trap.unwrap_or_else(|| {
             let mut trap = Trap::new(TrapCode::UncaughtException, format!("tag {}", tag.0));
-            if let Some((_, passed)) = self.exceptions.to_unwind(handle) {
+            if let Some((_, passed)) = self.exceptions.unwinding(handle) {
                 activation.note_thrown(passed, call);
             }
             self.walk(&mut trap, activation, false);
