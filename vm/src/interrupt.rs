@@ -28,7 +28,8 @@ struct State {
 impl Interrupter {
     /// Asks wasm to stop with `TrapCode::Interrupted`: at once if it runs, else at its next entry.
     /// `memory.atomic.wait` ends too. A thread inside a host function is not taken out of it, though
-    /// a system call that waits is ended early: [`Interrupter::remind`] it until [`Interrupter::is_pending`] says no.
+    /// a system call that waits is ended early: [`Interrupter::remind`] it until
+    /// [`Interrupter::is_pending`] says no.
     pub fn interrupt(&self) {
         self.state.is_requested.store(true, Ordering::SeqCst);
         self.remind();
