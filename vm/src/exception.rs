@@ -5,7 +5,8 @@
 //! looks like one in those places is taken for one: an exception may outlive its last reference for
 //! a while, but never dies before it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::instance::TagId;
 use crate::value::RawValue;
@@ -62,17 +63,37 @@ impl Passed {
     }
 }
 
+/// Handles are consecutive: one multiplication spreads them.
+#[derive(Debug, Default)]
+struct HandleHasher(u64);
+
+impl Hasher for HandleHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32((*byte).into());
+        }
+    }
+
+    fn write_u32(&mut self, handle: u32) {
+        self.0 = (self.0 ^ u64::from(handle)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
+    }
+}
+
 /// All exceptions of a process.
 #[derive(Debug)]
 pub(crate) struct Exceptions {
-    live: HashMap<u32, Exception>,
+    live: HashMap<u32, Exception, BuildHasherDefault<HandleHasher>>,
     next: u32,
     collect_at: usize,
 }
 
 impl Default for Exceptions {
     fn default() -> Self {
-        Exceptions { live: HashMap::new(), next: HANDLES_START, collect_at: COLLECT_MIN }
+        Exceptions { live: HashMap::default(), next: HANDLES_START, collect_at: COLLECT_MIN }
     }
 }
 
@@ -126,15 +147,17 @@ impl Exceptions {
     pub(crate) fn collect(&mut self, roots: impl Iterator<Item = u32>) {
         let held = self.live.iter().filter(|(_, exception)| exception.host_references > 0);
         let held: Vec<u32> = held.map(|(handle, _)| *handle).collect();
-        let mut reached = HashMap::new();
+        let mut reached = HashSet::new();
         let mut open: Vec<u32> = roots.filter(|word| *word >= HANDLES_START).chain(held).collect();
         while let Some(handle) = open.pop() {
-            if let Some(exception) = self.live.remove(&handle) {
+            if let Some(exception) = self.live.get(&handle)
+                && reached.insert(handle)
+            {
                 open.extend(exception.values.iter().map(|value| value.u32()));
-                reached.insert(handle, exception);
             }
         }
-        self.live = reached;
+        // In place: the room is needed again for the next ones.
+        self.live.retain(|handle, _| reached.contains(handle));
         self.collect_at = COLLECT_MIN.max(self.live.len() * 2);
     }
 }

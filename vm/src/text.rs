@@ -68,12 +68,51 @@ pub(crate) struct Text {
     /// Free ranges below `top`: start → length.
     free: BTreeMap<usize, usize>,
     top: usize,
+    handlers: HandlerCache,
+}
+
+/// What was found for calls that exceptions came out of before: a program throws in few places.
+#[derive(Debug)]
+struct HandlerCache(Vec<FoundHandler>);
+
+/// How many answers are kept.
+const FOUND_HANDLERS: usize = 1024;
+
+/// The answer for one call and one tag.
+#[derive(Clone, Copy, Debug, Default)]
+struct FoundHandler {
+    /// Return address; 0 in an entry not used yet.
+    pc: usize,
+    tag: u32,
+    frame_bytes: u32,
+    /// 0 if the exception goes on outwards.
+    handler: usize,
+}
+
+impl HandlerCache {
+    /// Forgets everything: the text has changed.
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn entry(&mut self, pc: usize, tag: TagId) -> &mut FoundHandler {
+        if self.0.is_empty() {
+            self.0.resize(FOUND_HANDLERS, FoundHandler::default());
+        }
+        &mut self.0[(pc ^ (pc >> 10) ^ tag.0 as usize) % FOUND_HANDLERS]
+    }
 }
 
 impl Text {
     pub(crate) fn new() -> Result<Self, Error> {
         let reservation = Reservation::new(TEXT_BYTES_MAX, "machine code")?;
-        Ok(Text { reservation, sections: BTreeMap::new(), free: BTreeMap::new(), top: 0 })
+        Ok(Text {
+            reservation,
+            sections: BTreeMap::new(),
+            free: BTreeMap::new(),
+            top: 0,
+            handlers: HandlerCache(Vec::new()),
+        })
     }
 
     /// First and one past the last address.
@@ -88,6 +127,7 @@ impl Text {
         batch: Vec<Unplaced>,
         address_of: impl Fn(FuncId) -> Option<usize>,
     ) -> Result<Vec<(FuncId, usize)>, Error> {
+        self.handlers.clear();
         let mut layout = Layout::new(&batch);
         if layout.len == 0 {
             return Ok(Vec::new());
@@ -128,6 +168,7 @@ impl Text {
 
     /// Gives back the code of `instance`; its pages lose all access.
     pub(crate) fn remove(&mut self, instance: InstanceId) {
+        self.handlers.clear();
         let owner = Owner::Instance(instance);
         let starts: Vec<usize> = self
             .sections
@@ -167,7 +208,19 @@ impl Text {
 
     /// Where an exception with `tag` goes on that comes out of the call that returns to `pc`: the
     /// handler's address, and the bytes between stack and frame pointer there.
-    pub(crate) fn handler_at(&self, pc: usize, tag: TagId) -> Option<(usize, usize)> {
+    pub(crate) fn handler_at(&mut self, pc: usize, tag: TagId) -> Option<(usize, usize)> {
+        let found = *self.handlers.entry(pc, tag);
+        if (found.pc, found.tag) == (pc, tag.0) {
+            return (found.handler != 0).then_some((found.handler, found.frame_bytes as usize));
+        }
+        let handler = self.find_handler_at(pc, tag);
+        let (address, frame_bytes) = handler.unwrap_or_default();
+        *self.handlers.entry(pc, tag) =
+            FoundHandler { pc, tag: tag.0, frame_bytes: frame_bytes as u32, handler: address };
+        handler
+    }
+
+    fn find_handler_at(&self, pc: usize, tag: TagId) -> Option<(usize, usize)> {
         let (section, position) = self.function_at(pc - 1)?;
         let function = &section.functions[position];
         let offset = (pc - function.range.start) as u32;
