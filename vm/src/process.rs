@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::builtins;
 use crate::code::{Code, TrapCode, TrapSite};
-use crate::context::{FuncId, GlobalSlot, VmContext, VmFuncRef};
+use crate::context::{Builtin, FuncId, GlobalSlot, VmContext, VmFuncRef};
 use crate::error::Error;
 use crate::instance::{Callee, Instance, InstanceId, TagId};
 use crate::memory::Memory;
@@ -172,7 +172,7 @@ impl Process {
         let limit = process.stack.limit();
         let table_base = process.process_table().base();
         process.set_context(|context| {
-            context.builtins = builtins::addresses();
+            context.builtins[..Builtin::COUNT].copy_from_slice(&builtins::addresses());
             context.stack_limit = limit;
             context.table_base = table_base;
             context.table_len = 1;
