@@ -5,8 +5,8 @@
 //! run: --dir plugins::/plugins main.wasm /plugins/upper.so /plugins/reverse.so
 //! stdout:   (plugin says: upper is there)
 //! stdout: upper: DYNAMIC LINKING
-//! stdout: reverse: GNIKNIL CIMANYD
 //! stdout:   (plugin says: upper is gone)
+//! stdout: reverse: GNIKNIL CIMANYD
 //!
 //! run: --dir plugins::/plugins -L plugins main.wasm reverse.so /plugins/missing.so
 //! stdout: reverse: gniknil cimanyd

@@ -1,8 +1,8 @@
 //! Binding: references become what the runtime gives an instance for each import.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use dynvm_vm::context::FuncId;
+use dynvm_vm::context::{FuncId, GlobalSlot};
 use dynvm_vm::instance::{Callee, Extern, GlobalPlace, MemoryId, TableId};
 use dynvm_vm::module::{Entity, EntityType, Import, Module};
 use dynvm_vm::types::{GlobalType, ValType};
@@ -73,7 +73,7 @@ fn function(reference: &Reference) -> Option<FuncId> {
 /// Binds the instances of the batch. One that uses a global, table, memory or tag of another waits
 /// until that one is bound.
 pub(crate) fn bind(
-    map: &LinkMap,
+    map: &mut LinkMap,
     slots: &FunctionSlots,
     process: &mut Process,
     references: &References,
@@ -90,8 +90,12 @@ pub(crate) fn bind(
             return Err(LoadError::ImportCycle { dsos });
         }
         for (id, imports) in ready {
-            bind_one(map, slots, process, map.dso(*id), imports)
+            let bound = bind_one(map, slots, process, map.dso(*id), imports)
                 .map_err(|source| LoadError::Vm { dso: map.dso(*id).name.to_string(), source })?;
+            let lenders = lenders(map, slots, *id, imports);
+            let dso = map.dso_mut(*id);
+            dso.global_slots = bound;
+            dso.bound_to.extend(lenders);
         }
         waiting = blocked;
     }
@@ -115,15 +119,39 @@ fn bind_one(
     process: &mut Process,
     dso: &Dso,
     imports: &[Reference],
-) -> Result<(), Error> {
+) -> Result<Vec<GlobalSlot>, Error> {
+    let mut made = Vec::new();
     let mut externs = Vec::with_capacity(imports.len());
     let mut assigned = assigned_globals(&dso.module).into_iter();
     for (import, reference) in dso.module.imports.iter().zip(imports) {
         let is_global = matches!(import.ty, EntityType::Global(_));
         let is_assigned = is_global && assigned.next().unwrap_or(true);
-        externs.push(external(map, slots, process, import, *reference, is_assigned)?);
+        let given = external(map, slots, process, import, *reference, is_assigned)?;
+        if let Extern::Global(GlobalPlace::Slot(slot)) = given
+            && !matches!(reference, Reference::Global(..))
+        {
+            made.push(slot);
+        }
+        externs.push(given);
     }
-    process.bind(dso.instance(), &externs)
+    process.bind(dso.instance(), &externs)?;
+    Ok(made)
+}
+
+/// Dsos whose part of the table holds functions that `id` takes the address of.
+fn lenders(
+    map: &LinkMap,
+    slots: &FunctionSlots,
+    id: DsoId,
+    imports: &[Reference],
+) -> BTreeSet<DsoId> {
+    let pointers = imports.iter().filter_map(|reference| match reference {
+        Reference::FunctionPointer(func) => slots.get(*func),
+        _ => None,
+    });
+    let pointers: Vec<u32> = pointers.collect();
+    let lends = |dso: &&Dso| dso.id != id && pointers.iter().any(|slot| dso.table.contains(slot));
+    map.iter().filter(lends).map(|dso| dso.id).collect()
 }
 
 /// Whether the module, or somebody it exports it to, may change each imported global: then its

@@ -1,5 +1,6 @@
 //! Reading a module and, breadth first, every dso that it needs and that is not loaded yet.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -175,6 +176,8 @@ fn load(
         state: DsoState::Loading,
         opened: 0,
         is_pinned: false,
+        bound_to: BTreeSet::new(),
+        global_slots: Vec::new(),
         local_scope: Arc::from([]),
     });
     Ok(id)

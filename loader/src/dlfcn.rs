@@ -12,6 +12,7 @@ use dynvm_vm::types::{FuncType, ValType};
 use dynvm_vm::value::RawValue;
 use dynvm_vm::{HostFunction, Process, Stop, Trap};
 
+use crate::close;
 use crate::dso::{DsoId, DsoState};
 use crate::error::{LoadError, Mismatch};
 use crate::init;
@@ -23,7 +24,8 @@ use crate::symbol::{Symbol, SymbolKind};
 /// Name under which the loader's own functions are kept; no module can import from it.
 pub(crate) const MODULE: &str = "\0loader";
 /// The functions that are the loader's whoever defines them too.
-const OWN: [&str; 5] = ["dlopen", "dlsym", "dlclose", "dlerror", "dladdr"];
+const OWN: [&str; 8] =
+    ["dlopen", "dlsym", "dlclose", "dlerror", "dladdr", "__cxa_atexit", "atexit", "__cxa_finalize"];
 
 /// Handles are not addresses, nor small numbers that a guest's mistake could give.
 const HANDLE_BASE: u32 = 0x6400_0000;
@@ -257,13 +259,14 @@ fn dso_of_handle(linker: &Linker, handle: u32) -> Result<DsoId, LoadError> {
     }
 }
 
-fn dlclose(linker: &Mutex<Linker>, _: &mut Process, args: &[u32]) -> Result<u32, Failure> {
-    close(&mut lock(linker), args[0])?;
+fn dlclose(linker: &Mutex<Linker>, process: &mut Process, args: &[u32]) -> Result<u32, Failure> {
+    release_handle(&mut lock(linker), args[0])?;
+    close::unload_unused(linker, process).map_err(|(_, stop)| Failure::Stop(stop))?;
     Ok(0)
 }
 
-/// Gives one handle back. The dso stays loaded: nothing is unloaded yet.
-pub(crate) fn close(linker: &mut Linker, handle: u32) -> Result<(), LoadError> {
+/// Gives one handle back.
+pub(crate) fn release_handle(linker: &mut Linker, handle: u32) -> Result<(), LoadError> {
     let id = dso_of_handle(linker, handle)?;
     let dso = linker.map.dso_mut(id);
     // The main program's handle can be closed any number of times.

@@ -1,10 +1,12 @@
 //! A dso: a module with a place in the process.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use dynvm_vm::context::GlobalSlot;
 use dynvm_vm::instance::InstanceId;
 use dynvm_vm::module::{Entity, EntityType, Module};
 use dynvm_vm::types::{FuncIndex, RefType};
@@ -35,6 +37,8 @@ pub enum DsoState {
     Relocated,
     /// Its constructors have been started.
     Constructed,
+    /// Nobody depends on it: its destructors run, then it goes.
+    Closing,
 }
 
 /// Where a dso was found, which is what `$ORIGIN` in its runpath means.
@@ -88,6 +92,10 @@ pub struct Dso {
     pub opened: u32,
     /// Loaded at start: never unloaded.
     pub is_pinned: bool,
+    /// Dsos that its code is bound to, or whose table slots it knows: they stay as long as it does.
+    pub bound_to: BTreeSet<DsoId>,
+    /// Slots of the globals that the loader made for its imports.
+    pub(crate) global_slots: Vec<GlobalSlot>,
     /// Searched after the global scope for what this dso imports: the dso whose opening brought
     /// it here, and that one's dependencies, breadth first. Empty for what start-up loaded.
     pub local_scope: Arc<[DsoId]>,

@@ -171,6 +171,9 @@ impl Space {
             return Ok(end..end);
         }
         if let Some(taken) = take(&mut self.free_slots, count, align) {
+            for slot in taken.clone() {
+                clear(process, slot);
+            }
             return Ok(taken);
         }
         let elements = u32::try_from(count + align - 1).unwrap_or(u32::MAX);
@@ -184,11 +187,26 @@ impl Space {
     /// Takes elements back and makes them null.
     pub(crate) fn give_slots(&mut self, process: &mut Process, range: Range<u64>) {
         for slot in range.clone() {
-            let cleared = process.table_set(slot as u32, dynvm_vm::context::FuncId::NULL);
-            assert!(cleared.is_ok(), "slot {slot} was given out and is not in the table");
+            clear(process, slot);
         }
         give(&mut self.free_slots, range);
     }
+
+    /// Takes elements back: a call of one traps with the name of the function that was there.
+    pub(crate) fn bury_slots(&mut self, process: &mut Process, range: Range<u64>) {
+        for slot in range.clone() {
+            let func = process.table_get(slot as u32).filter(|func| func.0 != 0);
+            let Some(name) = func.map(|func| process.func_name(func)) else { continue };
+            let buried = process.table_set_unloaded(slot as u32, name);
+            assert!(buried.is_ok(), "slot {slot} was given out and is not in the table");
+        }
+        give(&mut self.free_slots, range);
+    }
+}
+
+fn clear(process: &mut Process, slot: u64) {
+    let cleared = process.table_set(slot as u32, dynvm_vm::context::FuncId::NULL);
+    assert!(cleared.is_ok(), "slot {slot} was given out and is not in the table");
 }
 
 fn set_bias(dso: &mut Dso) {

@@ -27,9 +27,11 @@ pub mod nm;
 
 mod bind;
 mod cache;
+mod close;
 mod deps;
 mod dwarf;
 mod exception;
+mod exit;
 mod got;
 mod host;
 mod init;

@@ -1,6 +1,6 @@
 //! The link map: every dso of the process, in load order.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use crate::dso::{Dso, DsoId, DsoState};
@@ -10,8 +10,9 @@ use crate::search::FileIdentity;
 /// them off again.
 #[derive(Debug, Default)]
 pub struct LinkMap {
-    /// By id. `None` was unloaded: ids are never given out twice.
-    dsos: Vec<Option<Dso>>,
+    dsos: BTreeMap<DsoId, Dso>,
+    /// Ids of dsos that stay are never given out twice.
+    next_id: u32,
     by_identity: HashMap<FileIdentity, DsoId>,
 }
 
@@ -19,21 +20,50 @@ impl LinkMap {
     /// The id that the next dso will have.
     #[must_use]
     pub fn next_id(&self) -> DsoId {
-        DsoId(u32::try_from(self.dsos.len()).expect("files are counted in 32 bits"))
+        DsoId(self.next_id)
     }
 
     /// Adds a dso, whose id must be [`LinkMap::next_id`].
     pub(crate) fn push(&mut self, dso: Dso) {
         assert_eq!(dso.id, self.next_id(), "`{}` has another dso's place", dso.name);
         self.by_identity.insert(dso.identity, dso.id);
-        self.dsos.push(Some(dso));
+        self.next_id += 1;
+        self.dsos.insert(dso.id, dso);
     }
 
     /// Takes off every dso from `mark` on.
     pub(crate) fn truncate(&mut self, mark: DsoId) -> Vec<Dso> {
-        let removed: Vec<Dso> = self.dsos.drain(mark.0 as usize..).flatten().collect();
+        let removed: Vec<Dso> = self.dsos.split_off(&mark).into_values().collect();
         for dso in &removed {
             self.by_identity.remove(&dso.identity);
+        }
+        self.next_id = mark.0;
+        removed
+    }
+
+    /// Nobody can find these dsos any longer: from now on they are on their way out.
+    pub(crate) fn retire(&mut self, ids: &[DsoId]) {
+        for id in ids {
+            let dso = self.dso_mut(*id);
+            dso.state = DsoState::Closing;
+            let identity = dso.identity;
+            self.by_identity.remove(&identity);
+        }
+    }
+
+    /// Every dso, also those on their way out.
+    pub(crate) fn with_closing(&self) -> impl Iterator<Item = &Dso> {
+        self.dsos.values()
+    }
+
+    /// Takes off dsos that nothing depends on.
+    pub(crate) fn remove(&mut self, ids: &[DsoId]) -> Vec<Dso> {
+        let removed = ids.iter().filter_map(|id| self.dsos.remove(id)).collect();
+        for dso in self.dsos.values_mut() {
+            if dso.local_scope.iter().any(|id| ids.contains(id)) {
+                let stay = dso.local_scope.iter().copied().filter(|id| !ids.contains(id));
+                dso.local_scope = stay.collect();
+            }
         }
         removed
     }
@@ -41,7 +71,7 @@ impl LinkMap {
     /// The dso with this id, if it is loaded.
     #[must_use]
     pub fn find(&self, id: DsoId) -> Option<&Dso> {
-        self.dsos.get(id.0 as usize)?.as_ref()
+        self.dsos.get(&id)
     }
 
     /// The dso with this id.
@@ -58,8 +88,7 @@ impl LinkMap {
     /// # Panics
     /// If it is not loaded.
     pub(crate) fn dso_mut(&mut self, id: DsoId) -> &mut Dso {
-        let dso = self.dsos.get_mut(id.0 as usize).and_then(Option::as_mut);
-        dso.unwrap_or_else(|| panic!("dso {} is not loaded", id.0))
+        self.dsos.get_mut(&id).unwrap_or_else(|| panic!("dso {} is not loaded", id.0))
     }
 
     /// The dso that came from this file.
@@ -82,12 +111,12 @@ impl LinkMap {
 
     /// Every dso, in load order.
     pub fn iter(&self) -> impl Iterator<Item = &Dso> {
-        self.dsos.iter().flatten()
+        self.dsos.values().filter(|dso| dso.state != DsoState::Closing)
     }
 
     /// The dsos from `mark` on: those being loaded.
     pub(crate) fn from(&self, mark: DsoId) -> impl Iterator<Item = &Dso> {
-        self.dsos[mark.0 as usize..].iter().flatten()
+        self.dsos.range(mark..).map(|(_, dso)| dso)
     }
 
     /// Ids of the dsos from `mark` on.
@@ -117,7 +146,7 @@ impl LinkMap {
 
     /// Marks the dsos from `mark` on as relocated: the load can no longer fail.
     pub(crate) fn commit(&mut self, mark: DsoId) {
-        for dso in self.dsos[mark.0 as usize..].iter_mut().flatten() {
+        for (_, dso) in self.dsos.range_mut(mark..) {
             dso.state = DsoState::Relocated;
         }
     }

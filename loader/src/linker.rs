@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dynvm_jit::Compiler;
@@ -10,7 +11,8 @@ use dynvm_vm::instance::TagId;
 use dynvm_vm::types::FuncType;
 
 use crate::dlfcn::DlState;
-use crate::dso::DsoId;
+use crate::dso::{Dso, DsoId};
+use crate::exit::Destructors;
 use crate::got::FunctionSlots;
 use crate::host::Hosts;
 use crate::layout::Space;
@@ -33,6 +35,7 @@ pub(crate) struct Linker {
     pub(crate) compiler: Arc<Compiler>,
     pub(crate) cache: Option<crate::cache::Cache>,
     pub(crate) dl: DlState,
+    pub(crate) destructors: Destructors,
     pub(crate) statistics: Statistics,
     pub(crate) stack_size_bytes: u64,
     /// Whether functions that nobody defines trap when called instead of failing the load.
@@ -89,6 +92,24 @@ impl Linker {
         if removed.iter().any(|dso| dso.is_main) {
             self.global = Scope::default();
         }
+        self.release(process, removed, Space::give_slots);
+    }
+
+    /// Takes off dsos that nothing depends on. Pointers to their functions stay behind, and trap.
+    pub(crate) fn unload(&mut self, process: &mut Process, ids: &[DsoId]) {
+        let removed = self.map.remove(ids);
+        for dso in &removed {
+            tracing::debug!(target: "dynvm::files", "{} unloaded", dso.name);
+        }
+        self.release(process, removed, Space::bury_slots);
+    }
+
+    fn release(
+        &mut self,
+        process: &mut Process,
+        removed: Vec<Dso>,
+        give_slots: fn(&mut Space, &mut Process, Range<u64>),
+    ) {
         let mut funcs = HashSet::new();
         for dso in &removed {
             let Some(instance) = dso.instance else { continue };
@@ -98,15 +119,23 @@ impl Linker {
         }
         let tables: Vec<_> = removed.iter().map(|dso| dso.table.clone()).collect();
         for slot in self.slots.forget(&funcs, &tables) {
-            self.space.give_slots(process, slot.into()..u64::from(slot) + 1);
+            give_slots(&mut self.space, process, slot.into()..u64::from(slot) + 1);
         }
+        for dso in &removed {
+            let table = dso.table.start.into()..dso.table.end.into();
+            give_slots(&mut self.space, process, table);
+        }
+        // Beyond this point no element of the table names a function that goes.
+
         for dso in removed {
             if let Some(instance) = dso.instance {
                 process.discard(instance);
             }
+            for slot in dso.global_slots {
+                process.remove_global(slot);
+            }
             self.space.give_memory(dso.memory);
             self.space.give_memory(dso.tls);
-            self.space.give_slots(process, dso.table.start.into()..dso.table.end.into());
         }
     }
 }

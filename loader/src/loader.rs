@@ -8,9 +8,11 @@ use dynvm_vm::value::Value;
 use dynvm_vm::{Config, HostFunction, Process, Stop};
 
 use crate::cache::Cache;
+use crate::close;
 use crate::dlfcn::{self, Flags};
 use crate::dwarf::{Location, SourceLines};
 use crate::error::LoadError;
+use crate::exit;
 use crate::host::Hosts;
 use crate::init::{self, Constructor};
 use crate::link_map::LinkMap;
@@ -111,12 +113,14 @@ impl Loader {
             compiler,
             cache: options.cache,
             dl: dlfcn::DlState::default(),
+            destructors: exit::Destructors::default(),
             statistics: Statistics::default(),
             stack_size_bytes: options.stack_size_bytes,
             is_lazy: options.is_lazy,
             is_relocating: false,
         }));
-        for (name, function) in dlfcn::functions(&Arc::downgrade(&linker)) {
+        let weak = Arc::downgrade(&linker);
+        for (name, function) in dlfcn::functions(&weak).into_iter().chain(exit::functions(&weak)) {
             lock(&linker).hosts.add(dlfcn::MODULE.to_owned(), name.to_owned(), function);
         }
         Ok(Loader {
@@ -153,6 +157,8 @@ impl Loader {
         };
         let outcome = self.construct();
         let outcome = outcome.and_then(|()| run::main(&self.linker, &mut self.process, args));
+        let outcome =
+            outcome.and_then(|()| exit::run_without_libc(&self.linker, &mut self.process));
         let outcome = outcome.map_err(|stop| self.explain(stop));
         outcome.map_err(|stop| LoadError::Stopped { dso: program, during: "its run", stop })
     }
@@ -213,9 +219,14 @@ impl Loader {
     /// Gives a handle back, as `dlclose` does for the guest.
     ///
     /// # Errors
-    /// If it is not a handle, or was closed as often as it was opened.
+    /// If it is not a handle, or was closed as often as it was opened, or a destructor stops.
     pub fn close(&mut self, handle: Handle) -> Result<(), LoadError> {
-        dlfcn::close(&mut lock(&self.linker), handle.0)
+        dlfcn::release_handle(&mut lock(&self.linker), handle.0)?;
+        let closed = close::unload_unused(&self.linker, &mut self.process);
+        closed.map_err(|(dso, stop)| {
+            let stop = self.explain(stop);
+            LoadError::Stopped { dso, during: "its destructors", stop }
+        })
     }
 
     /// Linker and process, for a phase that is run on its own.

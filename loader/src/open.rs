@@ -196,10 +196,14 @@ pub(crate) fn prepare(
         tags: &mut linker.tags,
         process,
         is_lazy: linker.is_lazy,
+        bound: Vec::new(),
         undefined: Vec::new(),
         undefined_by_name: HashMap::new(),
     };
     let references = resolver.resolve(batch.mark)?;
+    for (id, bound_to) in std::mem::take(&mut resolver.bound) {
+        linker.map.dso_mut(id).bound_to = bound_to;
+    }
     linker.statistics.imports += references.iter().map(|(_, imports)| imports.len()).sum::<usize>();
     Ok(references)
 }

@@ -6,7 +6,7 @@
 mod address;
 mod entity;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::TagId;
@@ -17,6 +17,7 @@ use dynvm_vm::{Error, Process};
 use crate::dlfcn;
 use crate::dso::{Dso, DsoId};
 use crate::error::{LoadError, Mismatch, UndefinedSymbol};
+use crate::exit;
 use crate::host::Hosts;
 use crate::layout::Space;
 use crate::link_map::LinkMap;
@@ -68,6 +69,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) process: &'a mut Process,
     /// Whether functions that nobody defines trap when called instead of failing the load.
     pub(crate) is_lazy: bool,
+    /// Who is bound to whom.
+    pub(crate) bound: Vec<(DsoId, BTreeSet<DsoId>)>,
     pub(crate) undefined: Vec<UndefinedSymbol>,
     /// Position in `undefined`.
     pub(crate) undefined_by_name: HashMap<String, usize>,
@@ -95,6 +98,7 @@ impl Resolver<'_> {
         let mut references = Vec::new();
         for dso in map.from(mark) {
             let mut bound = Vec::with_capacity(dso.module.imports.len());
+            self.bound.push((dso.id, BTreeSet::new()));
             for import in &dso.module.imports {
                 match self.import(dso, import, 0) {
                     Ok(reference) => bound.push(reference),
@@ -137,16 +141,26 @@ impl Resolver<'_> {
     }
 
     /// The definition of `name` that `asker` sees.
-    fn find(&self, asker: &Dso, name: &str) -> Option<(DsoId, Symbol)> {
+    fn find(&mut self, asker: &Dso, name: &str) -> Option<(DsoId, Symbol)> {
         tracing::trace!(target: "dynvm::symbols", "{}: looking up `{name}`", asker.name);
         let found = find(self.map, self.global, asker, name);
         if let Some((id, _)) = found {
+            self.note_bound(id);
             tracing::trace!(
                 target: "dynvm::bindings",
                 "{}: `{name}` bound to {}", asker.name, self.map.dso(id).name
             );
         }
         found
+    }
+
+    /// The dso that is being resolved depends on `id` from now on.
+    fn note_bound(&mut self, id: DsoId) {
+        if let Some((asker, bound)) = self.bound.last_mut()
+            && *asker != id
+        {
+            bound.insert(id);
+        }
     }
 
     fn function(
@@ -186,7 +200,7 @@ impl Resolver<'_> {
 
     /// Which function of which dso an import of a function names.
     fn definition_of_function(
-        &self,
+        &mut self,
         dso: &Dso,
         import: &Import,
     ) -> Result<Option<(DsoId, FuncIndex)>, LoadError> {
@@ -204,7 +218,7 @@ impl Resolver<'_> {
 
     /// The function called `name` that `dso` sees. The loader's own functions win over any.
     fn visible_function(
-        &self,
+        &mut self,
         dso: &Dso,
         name: &str,
     ) -> Result<Option<(DsoId, FuncIndex)>, LoadError> {
@@ -233,6 +247,11 @@ impl Resolver<'_> {
             return Err(function_type(name, expected, dso, found, "the host"));
         }
         let func = self.hosts.func(self.process, module, name).map_err(|source| vm(dso, source))?;
+        if is_own && exit::registers(name) {
+            // What will run what they register is linked together with them.
+            let handler = self.hosts.func(self.process, module, exit::HANDLER);
+            handler.map_err(|source| vm(dso, source))?;
+        }
         if func.is_some() {
             tracing::trace!(target: "dynvm::bindings", "{}: `{name}` bound to the host", dso.name);
         }

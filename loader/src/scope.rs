@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::dso::{Dso, DsoId};
+use crate::link_map::LinkMap;
 
 /// Ordered dsos with an index of all they define, so that a lookup costs one hash however many
 /// dsos there are.
@@ -23,6 +24,17 @@ impl Scope {
         self.members.push(dso.id);
         for name in dso.symbols.visible_names() {
             self.index.entry(Arc::clone(name)).or_insert(dso.id);
+        }
+    }
+
+    /// Takes members out; what they define is found in those behind them from now on.
+    pub(crate) fn remove(&mut self, ids: &[DsoId], map: &LinkMap) {
+        if !self.members.iter().any(|id| ids.contains(id)) {
+            return;
+        }
+        let members = std::mem::take(self).members;
+        for id in members.iter().filter(|id| !ids.contains(id)) {
+            self.push(map.dso(*id));
         }
     }
 

@@ -235,6 +235,26 @@ impl Process {
         }
     }
 
+    /// Where each wasm frame goes on: those below the host function that runs now, innermost first.
+    pub(crate) fn return_addresses(&self) -> Vec<usize> {
+        let context = self.context();
+        let (mut fp, mut pc) = (context.host_call_fp, context.host_call_pc);
+        let mut activation = context.activation;
+        let mut addresses = Vec::new();
+        while activation != 0 {
+            while self.text.range().contains(&pc) {
+                addresses.push(pc);
+                (fp, pc) = (self.stack.word(fp).unwrap_or(0), self.stack.word(fp + 8).unwrap_or(0));
+            }
+            // SAFETY: the context names the innermost activation, and each names the one around
+            // it: their `enter`s have not returned, since the host function runs inside them.
+            let inner = unsafe { &*(activation as *const Activation) };
+            (fp, pc) = inner.outer_call;
+            activation = inner.previous;
+        }
+        addresses
+    }
+
     /// A function that faults in its first instructions has no frame of its own yet. Its caller's
     /// return address is on top of the stack, or below the frame pointer just pushed; the chain of
     /// frame pointers does not know it.
@@ -286,14 +306,18 @@ pub(crate) fn check_indirect_call(
     let table = tables
         .filter_map(|(id, table)| table.as_ref().map(|table| (id, table)))
         .find(|(_, table)| table.contains(address));
-    let Some((_, table)) = table else { return Err(TrapCode::UndefinedElement.into()) };
+    let Some((id, table)) = table else { return Err(TrapCode::UndefinedElement.into()) };
     let index = (address - table.base()) as u64 / size_of::<VmFuncRef>() as u64;
     let Some(element) = table.get(index) else {
         let detail = format!("table index {index}, the table has {} elements", table.len());
         return Err(Trap::new(TrapCode::UndefinedElement, detail).into());
     };
     if element.type_id == TypeId(0) {
-        let detail = format!("table index {index} is null");
+        let detail = match process.unloaded.get(&(index as u32)).filter(|_| id == TableId::PROCESS)
+        {
+            Some(function) => format!("call of `{function}`, which was unloaded"),
+            None => format!("table index {index} is null"),
+        };
         return Err(Trap::new(TrapCode::UninitializedElement, detail).into());
     }
     if process.types.is_subtype(element.type_id, expected) {

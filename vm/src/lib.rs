@@ -54,6 +54,7 @@ mod stack;
 mod table;
 #[expect(unsafe_code, reason = "makes machine code executable")]
 mod text;
+mod unload;
 #[expect(unsafe_code, reason = "continues in an exception handler")]
 mod unwind;
 

@@ -77,6 +77,8 @@ pub(crate) enum Definer {
     Host(u32),
     /// An entry trampoline: never called by wasm.
     Stub,
+    /// An instance that was discarded.
+    Gone,
 }
 
 /// What `declare` took and `bind` has not turned into an instance yet.
@@ -111,7 +113,7 @@ pub struct Process {
     pub(crate) stack: Stack,
     pub(crate) text: Text,
     /// Code that traps: where functions of discarded instances lead.
-    discarded: usize,
+    pub(crate) discarded: usize,
     /// Whether the main program made the process memory a shared one.
     pub(crate) is_memory_shared: bool,
     /// Memories but the process memory, which is number 0 here and lies in `space`.
@@ -123,6 +125,9 @@ pub struct Process {
     pub(crate) host_functions: Vec<HostFunction>,
     /// Who defines functions: first id of each range.
     pub(crate) definers: BTreeMap<u32, Definer>,
+    /// What stood in elements of the process table that are null now: names of functions that were
+    /// unloaded.
+    pub(crate) unloaded: HashMap<u32, String>,
     /// Code that `link` will place.
     pub(crate) unplaced: Vec<Unplaced>,
     /// Entry trampoline for each type that was called from the host.
@@ -164,6 +169,7 @@ impl Process {
             instances: Vec::new(),
             host_functions: Vec::new(),
             definers: BTreeMap::new(),
+            unloaded: HashMap::new(),
             unplaced: Vec::new(),
             entries: HashMap::new(),
             exceptions: crate::exception::Exceptions::default(),
@@ -224,6 +230,7 @@ impl Process {
             Some((_, Definer::Host(number))) => {
                 format!("host!{}", self.host_functions[*number as usize].name)
             }
+            Some((_, Definer::Gone)) => format!("unloaded function {}", func.0),
             Some((_, Definer::Stub)) | None => format!("function {}", func.0),
         }
     }
@@ -309,16 +316,15 @@ impl Process {
         let types = self.types.intern_module(&module);
         let imported = module.imported_functions as usize;
         let defined = &module.functions[imported..];
-        let first_func = self.space.add_functions(defined.len() as u32)?;
-        for (position, ty) in defined.iter().enumerate() {
-            let func = FuncId(first_func.0 + position as u32);
-            self.space.set_function(func, VmFuncRef { code: 0, type_id: types[ty.index()], func });
-        }
+        let defined_types: Vec<TypeId> = defined.iter().map(|ty| types[ty.index()]).collect();
+        let first_func = self.space.add_functions_of(&defined_types)?;
         let mut slots = Vec::new();
         for ty in &module.globals[module.imported_globals as usize..] {
             slots.push(if ty.is_mutable { Some(self.space.add_globals(1)?) } else { None });
         }
-        let id = InstanceId(u32::try_from(self.instances.len()).expect("instances are bounded"));
+        let vacant = self.instances.iter().position(Option::is_none);
+        let position = vacant.unwrap_or(self.instances.len());
+        let id = InstanceId(u32::try_from(position).expect("instances are bounded"));
         if !defined.is_empty() {
             self.definers.insert(first_func.0, Definer::Instance(id));
         }
@@ -328,7 +334,10 @@ impl Process {
             declared: Declared { name: name.into(), module, placement, types, first_func, slots },
             instance: None,
         };
-        self.instances.push(Some(entry));
+        match vacant {
+            Some(position) => self.instances[position] = Some(entry),
+            None => self.instances.push(Some(entry)),
+        }
         Ok(id)
     }
 
@@ -386,30 +395,6 @@ impl Process {
             self.space.set_function(func, VmFuncRef { code, ..entry });
         }
         Ok(())
-    }
-
-    /// Gives back what an instance holds: its text, its own memories and tables. Its function ids
-    /// lead nowhere from now on; elements of tables that name them are the caller's to clear.
-    pub fn discard(&mut self, id: InstanceId) {
-        let Some(entry) = self.instances[id.0 as usize].take() else { return };
-        self.unplaced.retain(|unplaced| unplaced.owner != Owner::Instance(id));
-        self.text.remove(id);
-        let module = &entry.declared.module;
-        let defined = module.functions.len() as u32 - module.imported_functions;
-        for position in 0..defined {
-            let func = FuncId(entry.declared.first_func.0 + position);
-            // Of no type, and references to it that are left trap.
-            self.space.set_function(func, VmFuncRef { code: self.discarded, ..VmFuncRef::NULL });
-        }
-        let Some(instance) = entry.instance else { return };
-        for place in &instance.memories[module.imported_memories as usize..] {
-            self.memories[place.id.0 as usize] = None;
-        }
-        for place in &instance.tables[module.imported_tables as usize..] {
-            if place.id != crate::instance::TableId::PROCESS {
-                self.tables[place.id.0 as usize] = None;
-            }
-        }
     }
 
     /// The callee that imports of a function with a final binding get.

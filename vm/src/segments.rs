@@ -81,6 +81,7 @@ impl Process {
     /// If `index` is outside.
     pub fn table_set(&mut self, index: u32, func: FuncId) -> Result<(), Error> {
         let element = self.space.function(func);
+        self.unloaded.remove(&index);
         self.table_by_id_mut(TableId::PROCESS).set(u64::from(index), element)
     }
 

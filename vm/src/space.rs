@@ -1,6 +1,7 @@
 //! The one reservation behind the pinned register: functions, global slots, context, process
 //! memory.
 
+use std::collections::HashMap;
 use std::ptr;
 
 use crate::context::{
@@ -9,6 +10,7 @@ use crate::context::{
 };
 use crate::error::Error;
 use crate::reservation::{Access, PAGE_BYTES, Reservation};
+use crate::types::TypeId;
 use crate::value::RawValue;
 
 /// Bytes opened at once for functions and global slots.
@@ -20,6 +22,11 @@ pub(crate) struct Space {
     reservation: Reservation,
     functions: Growing,
     globals: Growing,
+    /// Ranges of functions that were given back, by the types of their functions. A range is used
+    /// again for the same types only: a stale reference still has the type it says.
+    free_functions: HashMap<Box<[TypeId]>, Vec<FuncId>>,
+    /// Global slots that were given back.
+    free_globals: Vec<GlobalSlot>,
     memory_len_bytes: usize,
     memory_open_bytes: usize,
 }
@@ -84,6 +91,8 @@ impl Space {
                 max: GLOBALS_MAX,
                 open_bytes: 0,
             },
+            free_functions: HashMap::new(),
+            free_globals: Vec::new(),
             reservation,
             memory_len_bytes: 0,
             memory_open_bytes: 0,
@@ -124,6 +133,26 @@ impl Space {
         self.functions.grow(&self.reservation, count).map(FuncId)
     }
 
+    /// Functions of these types, without code, in a row.
+    pub(crate) fn add_functions_of(&mut self, types: &[TypeId]) -> Result<FuncId, Error> {
+        let free = self.free_functions.get_mut(types).and_then(Vec::pop);
+        let first = free.map_or_else(|| self.add_functions(types.len() as u32), Ok)?;
+        for (func, type_id) in (first.0..).map(FuncId).zip(types) {
+            self.set_function(func, VmFuncRef { code: 0, type_id: *type_id, func });
+        }
+        Ok(first)
+    }
+
+    /// Takes back what [`Space::add_functions_of`] gave: the functions lead to `gone` now.
+    pub(crate) fn remove_functions_of(&mut self, first: FuncId, types: &[TypeId], gone: VmFuncRef) {
+        for func in (first.0..).map(FuncId).take(types.len()) {
+            self.set_function(func, gone);
+        }
+        if !types.is_empty() {
+            self.free_functions.entry(types.into()).or_default().push(first);
+        }
+    }
+
     /// How many functions there are, null included.
     pub(crate) fn functions_len(&self) -> u32 {
         self.functions.len
@@ -147,7 +176,18 @@ impl Space {
 
     /// Adds `count` global slots with value zero.
     pub(crate) fn add_globals(&mut self, count: u32) -> Result<GlobalSlot, Error> {
+        if count == 1
+            && let Some(slot) = self.free_globals.pop()
+        {
+            return Ok(slot);
+        }
         self.globals.grow(&self.reservation, count).map(GlobalSlot)
+    }
+
+    /// Takes a global slot back.
+    pub(crate) fn remove_global(&mut self, slot: GlobalSlot) {
+        self.set_global(slot, RawValue::ZERO);
+        self.free_globals.push(slot);
     }
 
     /// Reads a global slot.

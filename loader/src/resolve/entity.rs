@@ -15,7 +15,7 @@ impl Resolver<'_> {
     /// The memory of the process is flat: 32-bit addresses, pages of 64 KiB. Whether it is a shared
     /// one is the main program's to say.
     pub(super) fn memory(
-        &self,
+        &mut self,
         dso: &Dso,
         import: &Import,
         ty: MemoryType,
@@ -45,7 +45,7 @@ impl Resolver<'_> {
 
     /// The table of the process holds functions and has 32-bit indices.
     pub(super) fn table(
-        &self,
+        &mut self,
         dso: &Dso,
         import: &Import,
         ty: TableType,
@@ -99,7 +99,7 @@ impl Resolver<'_> {
     }
 
     fn definition_of_tag(
-        &self,
+        &mut self,
         dso: &Dso,
         import: &Import,
     ) -> Result<Option<(DsoId, TagIndex)>, LoadError> {
@@ -121,13 +121,14 @@ impl Resolver<'_> {
     }
 
     /// What the dso whose file name without extension is the import's module exports.
-    pub(super) fn export_of_module(&self, import: &Import) -> Option<(DsoId, Entity)> {
+    pub(super) fn export_of_module(&mut self, import: &Import) -> Option<(DsoId, Entity)> {
         let id = if import.module == "env" {
             let defines = |dso: &&Dso| dso.module.export(&import.field).is_some();
             self.map.iter().find(defines)?.id
         } else {
             self.map.by_stem(&import.module)?
         };
+        self.note_bound(id);
         let definer = self.map.dso(id);
         // Nearly all are symbols, which are hashed.
         match definer.symbols.get_own(&import.field).map(|symbol| symbol.kind) {

@@ -4,9 +4,9 @@
 //! stdout:   host: liba is constructed
 //! stdout: opened /p/liba.so
 //! stdout: answer() = 42
+//! stdout:   host: liba is destructed
 //! stdout: close: 0
 //! stdout: call: undefined symbol `answer` in the global scope
-//! stdout:   host: liba is destructed
 //!
 //! run: -L . --dir .::/p main.wasm open:liba.so open:/p/liba.so same close call:answer close
 //! stdout:   host: liba is constructed
@@ -15,8 +15,8 @@
 //! stdout: same handle: 1
 //! stdout: close: 0
 //! stdout: answer() = 42
-//! stdout: close: 0
 //! stdout:   host: liba is destructed
+//! stdout: close: 0
 //!
 //! run: --dir .::/p main.wasm open:/p/liba.so call:nonsense data:value data:nothing error
 //! stdout:   host: liba is constructed
@@ -42,18 +42,20 @@
 //! run: --dir .::/p main.wasm open:/p/liba.so close open:/p/liba.so call:answer close
 //! stdout:   host: liba is constructed
 //! stdout: opened /p/liba.so
+//! stdout:   host: liba is destructed
 //! stdout: close: 0
+//! stdout:   host: liba is constructed
 //! stdout: opened /p/liba.so
 //! stdout: answer() = 42
-//! stdout: close: 0
 //! stdout:   host: liba is destructed
+//! stdout: close: 0
 //!
 //! run: --dir .::/p main.wasm open:/p/libneeds.so call:through close
 //! stdout:   host: liba is constructed
 //! stdout: opened /p/libneeds.so
 //! stdout: through() = 52
-//! stdout: close: 0
 //! stdout:   host: liba is destructed
+//! stdout: close: 0
 //!
 //! run: --dir .::/p main.wasm open:/p/libbroken.so open:/p/liba.so call:answer
 //! stdout: open: 3 undefined symbols

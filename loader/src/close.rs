@@ -1,0 +1,61 @@
+//! Unloading: a dso goes when no handle, no dependent and no binding holds it any longer.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+use dynvm_vm::{Process, Stop};
+
+use crate::dso::{Dso, DsoId, DsoState};
+use crate::exit;
+use crate::init::construction_order;
+use crate::linker::{Linker, lock};
+
+/// Runs the destructors of every dso that nothing holds, dependents first, and unloads them. On
+/// error tells whose destructor stopped the program.
+pub(crate) fn unload_unused(
+    shared: &Mutex<Linker>,
+    process: &mut Process,
+) -> Result<(), (String, Stop)> {
+    loop {
+        let unused = retire_unused(&mut lock(shared), process);
+        if unused.is_empty() {
+            return Ok(());
+        }
+        for (id, name) in &unused {
+            tracing::debug!(target: "dynvm::init", "calling the destructors of {name}");
+            exit::run(shared, process, Some(*id)).map_err(|stop| (name.clone(), stop))?;
+        }
+        // Beyond this point no function of theirs runs again.
+
+        let ids: Vec<DsoId> = unused.into_iter().map(|(id, _)| id).collect();
+        lock(shared).unload(process, &ids);
+    }
+}
+
+/// Finds the dsos that nothing holds, in the order of their destruction, and hides them: what is
+/// loaded while their destructors run is not bound to them.
+fn retire_unused(linker: &mut Linker, process: &Process) -> Vec<(DsoId, String)> {
+    let running: HashSet<_> = process.running().into_iter().collect();
+    let is_running = |dso: &Dso| dso.instance.is_some_and(|instance| running.contains(&instance));
+    let is_held = |dso: &&Dso| {
+        let is_loading = dso.state == DsoState::Loading || linker.is_relocating;
+        let is_closing = dso.state == DsoState::Closing;
+        let is_asked_for = dso.is_main || dso.is_pinned || dso.opened > 0;
+        is_asked_for || is_loading || is_closing || is_running(dso)
+    };
+    let held = linker.map.with_closing().filter(is_held).map(|dso| dso.id);
+    let mut pending: Vec<DsoId> = held.collect();
+    let mut reached: HashSet<DsoId> = pending.iter().copied().collect();
+    while let Some(id) = pending.pop() {
+        let dso = linker.map.dso(id);
+        let next = dso.needed.iter().chain(&dso.bound_to).copied();
+        pending.extend(next.filter(|id| reached.insert(*id)));
+    }
+    let unused: Vec<DsoId> =
+        linker.map.iter().map(|dso| dso.id).filter(|id| !reached.contains(id)).collect();
+    let order = construction_order(&unused, |id| &linker.map.dso(id).needed);
+    linker.map.retire(&unused);
+    let Linker { global, map, .. } = linker;
+    global.remove(&unused, map);
+    order.into_iter().rev().map(|id| (id, map.dso(id).name.to_string())).collect()
+}

@@ -1,0 +1,208 @@
+//! Destructors: what the guest registers with `__cxa_atexit` and `atexit`, by dso.
+//!
+//! The loader keeps the list, not libc, whose `__cxa_finalize` often does nothing: so it can run
+//! the part of one dso at `dlclose`. At exit libc runs a handler that the loader registers with it
+//! for the whole list, last in, first out.
+
+use std::sync::{Arc, Mutex, Weak};
+
+use dynvm_vm::code::TrapCode;
+use dynvm_vm::context::FuncId;
+use dynvm_vm::types::{FuncType, ValType};
+use dynvm_vm::value::{RawValue, Value};
+use dynvm_vm::{HostFunction, Process, Stop, Trap};
+
+use crate::dlfcn::MODULE;
+use crate::dso::DsoId;
+use crate::linker::{Linker, lock};
+use crate::symbol::SymbolKind;
+
+/// Name of the handler that libc calls at exit.
+pub(crate) const HANDLER: &str = "exit handlers";
+
+/// What is registered and has not run.
+#[derive(Debug, Default)]
+pub(crate) struct Destructors {
+    list: Vec<Destructor>,
+    /// Whether libc will call the handler.
+    is_armed: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Destructor {
+    /// Its table index.
+    function: u32,
+    /// What it is called with, if it takes anything.
+    argument: u32,
+    /// Whose it is.
+    dso: DsoId,
+}
+
+type Call = fn(&Mutex<Linker>, &mut Process, &[u32]) -> Result<u32, Stop>;
+
+/// Whether the function called `name` registers destructors.
+pub(crate) fn registers(name: &str) -> bool {
+    matches!(name, "__cxa_atexit" | "atexit")
+}
+
+/// The functions that the guest calls: name, function.
+pub(crate) fn functions(linker: &Weak<Mutex<Linker>>) -> Vec<(&'static str, HostFunction)> {
+    let function = |name: &'static str, params: usize, results: usize, call: Call| {
+        let linker = Weak::clone(linker);
+        let func = move |process: &mut Process, values: &mut [RawValue]| {
+            let Some(linker) = linker.upgrade() else {
+                return Err(Trap::new(TrapCode::Host, "the loader is gone").into());
+            };
+            let args: Vec<u32> = values.iter().take(params).map(|value| value.u32()).collect();
+            values[0] = call(&linker, process, &args)?.into();
+            Ok(())
+        };
+        let ty = FuncType::new(vec![ValType::I32; params], vec![ValType::I32; results]);
+        (name, HostFunction { name: name.to_owned(), ty, func: Arc::new(func) })
+    };
+    vec![
+        function("__cxa_atexit", 3, 1, cxa_atexit),
+        function("atexit", 1, 1, atexit),
+        function("__cxa_finalize", 1, 0, cxa_finalize),
+        function(HANDLER, 1, 0, at_exit),
+    ]
+}
+
+fn cxa_atexit(shared: &Mutex<Linker>, process: &mut Process, args: &[u32]) -> Result<u32, Stop> {
+    let dso = dso_of_handle(&lock(shared), args[2]);
+    register(shared, process, Destructor { function: args[0], argument: args[1], dso })
+}
+
+/// It does not say whose it is: the caller's, who is known.
+fn atexit(shared: &Mutex<Linker>, process: &mut Process, args: &[u32]) -> Result<u32, Stop> {
+    let dso = {
+        let linker = lock(shared);
+        let caller = process.running().first().copied();
+        let dso =
+            linker.map.with_closing().find(|dso| dso.instance.is_some() && dso.instance == caller);
+        dso.map_or_else(|| dso_of_handle(&linker, 0), |dso| dso.id)
+    };
+    register(shared, process, Destructor { function: args[0], argument: 0, dso })
+}
+
+fn cxa_finalize(shared: &Mutex<Linker>, process: &mut Process, args: &[u32]) -> Result<u32, Stop> {
+    let dso = Some(args[0]).filter(|handle| *handle != 0);
+    let dso = dso.map(|handle| dso_of_handle(&lock(shared), handle));
+    run(shared, process, dso).map(|()| 0)
+}
+
+fn at_exit(shared: &Mutex<Linker>, process: &mut Process, _: &[u32]) -> Result<u32, Stop> {
+    run(shared, process, None)?;
+    lock(shared).destructors.is_armed = false;
+    Ok(0)
+}
+
+/// The dso whose `__dso_handle` this is: the start of its data. The main program's if nobody's.
+fn dso_of_handle(linker: &Linker, handle: u32) -> DsoId {
+    let handle = u64::from(handle);
+    let dsos = || linker.map.with_closing().filter(|dso| dso.is_relocatable());
+    let exact = dsos().find(|dso| dso.memory.start == handle);
+    let found = exact.or_else(|| dsos().find(|dso| dso.memory.contains(&handle)));
+    found.or_else(|| linker.map.main()).map_or(DsoId(0), |dso| dso.id)
+}
+
+fn register(
+    shared: &Mutex<Linker>,
+    process: &mut Process,
+    destructor: Destructor,
+) -> Result<u32, Stop> {
+    let handler = {
+        let mut linker = lock(shared);
+        linker.destructors.list.push(destructor);
+        if linker.destructors.is_armed { None } else { libc_registration(&mut linker, process)? }
+    };
+    if let Some((atexit, slot)) = handler {
+        lock(shared).destructors.is_armed = true;
+        let slot = Value::I32(slot.cast_signed());
+        process.call(atexit, &[slot, Value::I32(0), Value::I32(0)])?;
+    }
+    Ok(0)
+}
+
+/// The `__cxa_atexit` of the guest's libc, and the table index of the loader's handler. Without a
+/// libc the handler runs when the main program returns.
+fn libc_registration(
+    linker: &mut Linker,
+    process: &mut Process,
+) -> Result<Option<(FuncId, u32)>, Stop> {
+    let failed = |error: String| Stop::from(Trap::new(TrapCode::Host, error));
+    let Some(id) = linker.global.find("__cxa_atexit") else { return Ok(None) };
+    let libc = linker.map.dso(id);
+    let symbol = libc.symbols.get("__cxa_atexit").map(|symbol| symbol.kind);
+    let Some(SymbolKind::Function(func)) = symbol else { return Ok(None) };
+    let registers = FuncType::new([ValType::I32; 3], [ValType::I32]);
+    let defined = libc.module.defined_func(func);
+    let Some(defined) = defined.filter(|_| *libc.module.func_type(func) == registers) else {
+        return Ok(None);
+    };
+    let atexit = process.defined_func(libc.instance(), defined);
+    let handler = linker.hosts.func(process, MODULE, HANDLER);
+    let handler = handler.map_err(|error| failed(error.to_string()))?;
+    let handler = handler.expect("the loader defines it");
+    let slot = match linker.slots.get(handler) {
+        Some(slot) => slot,
+        None => {
+            let taken = linker.space.take_slots(process, 1, 1, HANDLER);
+            let slot = taken.map_err(|error| failed(error.to_string()))?.start as u32;
+            linker.slots.add_fresh(handler, slot);
+            let filled = linker.slots.fill(process, handler);
+            filled.map_err(|error| failed(error.to_string()))?;
+            slot
+        }
+    };
+    Ok(Some((atexit, slot)))
+}
+
+/// Runs what is registered for `dso`, or for all: last in, first out, those that are added
+/// meanwhile included.
+pub(crate) fn run(
+    shared: &Mutex<Linker>,
+    process: &mut Process,
+    dso: Option<DsoId>,
+) -> Result<(), Stop> {
+    loop {
+        let next = {
+            let list = &mut lock(shared).destructors.list;
+            let position = list.iter().rposition(|it| dso.is_none_or(|dso| it.dso == dso));
+            position.map(|position| list.remove(position))
+        };
+        match next {
+            Some(destructor) => call(process, destructor)?,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Runs what libc does not: all of it if there is no libc.
+pub(crate) fn run_without_libc(shared: &Mutex<Linker>, process: &mut Process) -> Result<(), Stop> {
+    if lock(shared).destructors.is_armed {
+        return Ok(());
+    }
+    run(shared, process, None)
+}
+
+fn call(process: &mut Process, destructor: Destructor) -> Result<(), Stop> {
+    let Destructor { function, argument, .. } = destructor;
+    let func = process.table_get(function).filter(|func| func.0 != 0);
+    let ty = func.and_then(|func| process.func_type_id(func));
+    let ty = ty.and_then(|ty| process.func_type(ty)).map(|ty| ty.params.to_vec());
+    match (func, ty.as_deref()) {
+        (Some(func), Some([])) => process.call(func, &[]).map(drop),
+        (Some(func), Some([ValType::I32])) => {
+            process.call(func, &[Value::I32(argument.cast_signed())]).map(drop)
+        }
+        (Some(func), _) => {
+            let detail = format!("`{}` is registered as a destructor", process.func_name(func));
+            Err(Trap::new(TrapCode::IndirectCallTypeMismatch, detail).into())
+        }
+        (None, _) => {
+            let detail = format!("table index {function} is registered as a destructor");
+            Err(Trap::new(TrapCode::UninitializedElement, detail).into())
+        }
+    }
+}
