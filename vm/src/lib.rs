@@ -19,6 +19,7 @@ mod const_expr;
 pub mod context;
 mod error;
 mod exception;
+mod inspect;
 pub mod instance;
 pub mod module;
 mod parking;

@@ -1,0 +1,242 @@
+//! From a seed to a module and the calls that are made to it.
+
+use std::sync::Arc;
+
+use arbitrary::Unstructured;
+use dynvm_vm::module::{Entity, Module};
+use dynvm_vm::types::{FuncType, HeapType, ValType};
+use wasmparser::{Operator, Parser, Payload};
+
+use crate::value::{HOST, Random, Value};
+
+/// Loop turns and function entries of each call.
+pub const FUEL: u32 = 1000;
+/// The export by which each call gets its fuel.
+pub const FUEL_EXPORT: &str = "differential.fuel";
+
+const PAGES_MAX: u64 = 10;
+const MODULE_SEED_BYTES: usize = 8192;
+const CALLS_PER_FUNCTION: usize = 3;
+
+/// A module and what is done with it.
+pub struct Case {
+    pub bytes: Vec<u8>,
+    /// What dynvm makes of the bytes.
+    pub module: Result<Arc<Module>, String>,
+    pub drawn: Drawn,
+    pub calls: Vec<Call>,
+    /// Whether its memory is the one that compiled code reaches by the pinned register.
+    pub is_process: bool,
+}
+
+/// What kind of module was drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drawn {
+    Plain,
+    WithoutThreads,
+    WithTypedReferences,
+}
+
+/// A call of an export.
+#[derive(Debug)]
+pub struct Call {
+    pub export: String,
+    pub args: Vec<Value>,
+}
+
+/// The case of a seed; always the same.
+pub fn draw(seed: u64) -> Case {
+    let mut random = Random(seed);
+    let (bytes, module, drawn) = draw_module(seed, &mut random);
+    let is_process = match &module {
+        // The process table has an element more than the module asks for, and no maximum.
+        Ok(module) => seed % 2 == 1 && !module.tables.iter().any(|table| !table.is_64),
+        Err(_) => false,
+    };
+    let calls = module.as_ref().map_or(Vec::new(), |module| calls(module, &mut random));
+    Case { bytes, module, drawn, calls, is_process }
+}
+
+type DrawnModule = (Vec<u8>, Result<Arc<Module>, String>, Drawn);
+
+fn draw_module(seed: u64, random: &mut Random) -> DrawnModule {
+    // Typed references come with garbage collection only: take the modules that do without it.
+    let tries = if seed % 4 == 3 { 100 } else { 0 };
+    for _ in 0..tries {
+        let config = wasm_smith::Config { gc_enabled: true, max_types: 6, ..config(random) };
+        let Some(bytes) = generate(config, random) else { continue };
+        if let Ok(module) = decode(&bytes)
+            && uses_typed_references(&module)
+            && !can_block(&module)
+        {
+            return (bytes, Ok(module), Drawn::WithTypedReferences);
+        }
+    }
+    let mut drawn = Drawn::Plain;
+    loop {
+        let mut config = config(random);
+        config.threads_enabled &= drawn == Drawn::Plain;
+        let Some(bytes) = generate(config, random) else { continue };
+        let module = decode(&bytes);
+        if module.as_ref().is_ok_and(|module| can_block(module)) {
+            drawn = Drawn::WithoutThreads;
+            continue;
+        }
+        return (bytes, module, drawn);
+    }
+}
+
+fn config(random: &mut Random) -> wasm_smith::Config {
+    let size = random.next();
+    wasm_smith::Config {
+        available_imports: Some(wat::parse_str(HOST).expect("the host's module is one")),
+        canonicalize_nans: true,
+        compact_imports_enabled: false,
+        custom_page_sizes_enabled: size % 8 == 1,
+        export_everything: true,
+        gc_enabled: false,
+        max_exports: 100,
+        max_funcs: 2 + (size >> 8) as usize % 8,
+        max_imports: (size >> 16) as usize % 5,
+        max_instructions: 50 + (size >> 24) as usize % 150,
+        max_memories: 3,
+        max_memory32_bytes: PAGES_MAX << 16,
+        max_memory64_bytes: u128::from(PAGES_MAX << 16),
+        max_table_elements: 100,
+        max_tables: 3,
+        memory_max_size_required: true,
+        min_funcs: 1,
+        min_memories: (size >> 32) as u32 % 2,
+        min_tables: (size >> 40) as u32 % 2,
+        table_max_size_required: true,
+        ..wasm_smith::Config::default()
+    }
+}
+
+fn generate(config: wasm_smith::Config, random: &mut Random) -> Option<Vec<u8>> {
+    let seed = random.bytes(MODULE_SEED_BYTES);
+    let mut module = wasm_smith::Module::new(config, &mut Unstructured::new(&seed)).ok()?;
+    let fuel = module.ensure_termination(FUEL).ok()?;
+    export_global(&module.to_bytes(), fuel)
+}
+
+fn decode(bytes: &[u8]) -> Result<Arc<Module>, String> {
+    dynvm_jit::decode(bytes).map(Arc::new).map_err(|error| error.to_string())
+}
+
+/// The module with one more export.
+fn export_global(bytes: &[u8], global: u32) -> Option<Vec<u8>> {
+    for payload in Parser::new(0).parse_all(bytes) {
+        let Payload::ExportSection(section) = payload.ok()? else { continue };
+        let content = section.range();
+        let content = content.start as usize..content.end as usize;
+        let content_bytes = &bytes[content.clone()];
+        let count_len = content_bytes.iter().position(|byte| byte & 0x80 == 0)? + 1;
+        let mut exports = leb128(section.count() + 1);
+        exports.extend(&content_bytes[count_len..]);
+        exports.extend(leb128(FUEL_EXPORT.len() as u32));
+        exports.extend(FUEL_EXPORT.as_bytes());
+        exports.push(3);
+        exports.extend(leb128(global));
+        // The section's number stands before its length.
+        let length_len = leb128(content.len() as u32).len();
+        let mut result = bytes[..content.start - length_len].to_vec();
+        result.extend(leb128(exports.len() as u32));
+        result.extend(exports);
+        result.extend(&bytes[content.end..]);
+        return Some(result);
+    }
+    None
+}
+
+fn leb128(mut value: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while value >= 0x80 {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+    bytes
+}
+
+fn uses_typed_references(module: &Module) -> bool {
+    let is_typed = |ty: &ValType| match ty {
+        ValType::Ref(ty) => !ty.is_nullable || matches!(ty.heap, HeapType::Concrete(_)),
+        _ => false,
+    };
+    let in_types = module.types.iter().any(|ty| ty.params.iter().chain(&ty.results).any(is_typed));
+    in_types
+        || module.globals.iter().any(|global| is_typed(&global.value))
+        || module.tables.iter().any(|table| is_typed(&ValType::Ref(table.element)))
+        || operators(module).any(|op| {
+            matches!(
+                op,
+                Operator::CallRef { .. }
+                    | Operator::ReturnCallRef { .. }
+                    | Operator::RefAsNonNull
+                    | Operator::BrOnNull { .. }
+                    | Operator::BrOnNonNull { .. }
+            )
+        })
+}
+
+/// Whether a function waits at a memory that could have another thread, but has none.
+fn can_block(module: &Module) -> bool {
+    module.memories.iter().any(|memory| memory.is_shared)
+        && operators(module).any(|op| {
+            matches!(op, Operator::MemoryAtomicWait32 { .. } | Operator::MemoryAtomicWait64 { .. })
+        })
+}
+
+fn operators(module: &Module) -> impl Iterator<Item = Operator<'_>> {
+    Parser::new(0)
+        .parse_all(&module.bytes)
+        .filter_map(|payload| match payload {
+            Ok(Payload::CodeSectionEntry(body)) => body.get_operators_reader().ok(),
+            _ => None,
+        })
+        .flat_map(|reader| reader.into_iter().filter_map(Result::ok))
+}
+
+fn calls(module: &Module, random: &mut Random) -> Vec<Call> {
+    let mut calls = Vec::new();
+    for export in &module.exports {
+        let Entity::Func(func) = export.entity else { continue };
+        for _ in 0..CALLS_PER_FUNCTION {
+            if let Some(args) = args(module.func_type(func), random) {
+                calls.push(Call { export: export.name.clone(), args });
+            }
+        }
+    }
+    calls
+}
+
+/// Arguments, unless the host cannot make one.
+fn args(ty: &FuncType, random: &mut Random) -> Option<Vec<Value>> {
+    ty.params
+        .iter()
+        .map(|param| match param {
+            ValType::Ref(ty) if ty.heap == HeapType::Extern => {
+                let is_null = ty.is_nullable && random.next() % 2 == 0;
+                Some(if is_null { Value::Null } else { Value::Extern(random.next() as u32 | 1) })
+            }
+            ValType::Ref(ty) => ty.is_nullable.then_some(Value::Null),
+            number => Some(random.number(number)),
+        })
+        .collect()
+}
+
+/// What is observed of a memory.
+pub fn memory(name: &str, bytes: &[u8]) -> String {
+    let mut hash = Random(bytes.len() as u64);
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        hash.0 ^= u64::from_le_bytes(*word);
+        hash.next();
+    }
+    for byte in rest {
+        hash.0 ^= u64::from(*byte);
+        hash.next();
+    }
+    format!("memory {name:?} of {} bytes, hash {:016x}", bytes.len(), hash.next())
+}
