@@ -329,3 +329,17 @@ fn reference_to_a_function_of_a_discarded_instance_traps() {
     assert_eq!(trap.code, TrapCode::UndefinedSymbol);
     assert_eq!(trap.backtrace[0].to_string(), "main!run+0x3");
 }
+
+#[test]
+fn a_maximum_of_the_process_memory_is_no_other_memorys() {
+    let mut fixture = Fixture::new();
+    let id = fixture.load(
+        "main",
+        Placement::Process,
+        r#"(module (memory $process 1 1) (memory $other 3)
+          (func (export "grow") (result i32 i32)
+            (memory.grow $process (i32.const 1)) (memory.grow $other (i32.const 1))))"#,
+    );
+    let grown = fixture.call(id, "grow", &[]).unwrap();
+    assert_eq!(grown, [Value::I32(-1), Value::I32(3)]);
+}

@@ -257,7 +257,7 @@ impl Process {
         self.is_memory_shared = ty.is_shared;
         if let Some(max) = ty.pages_max {
             let max_bytes = u64::try_from(page_bytes(ty, max)).unwrap_or(u64::MAX);
-            self.config.memory_bytes_max = self.config.memory_bytes_max.min(max_bytes);
+            self.memory_bytes_max = self.memory_bytes_max.min(max_bytes);
         }
         let pages = self.memory_pages();
         if ty.pages_min > pages {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::builtins;
 use crate::code::{Code, TrapCode, TrapSite};
-use crate::context::{Builtin, FuncId, GlobalSlot, VmContext, VmFuncRef};
+use crate::context::{Builtin, FuncId, GlobalSlot, MEMORY_BYTES_MAX, VmContext, VmFuncRef};
 use crate::error::Error;
 use crate::instance::{Callee, Instance, InstanceId, TagId};
 use crate::memory::Memory;
@@ -133,6 +133,8 @@ pub struct Process {
     /// Entry trampoline for each type that was called from the host.
     pub(crate) entries: HashMap<TypeId, usize>,
     pub(crate) exceptions: crate::exception::Exceptions,
+    /// Most bytes of the process memory: the limit, and the maximum of a main that defines it.
+    pub(crate) memory_bytes_max: u64,
     pub(crate) interrupter: crate::interrupt::Interrupter,
 }
 
@@ -173,6 +175,7 @@ impl Process {
             unplaced: Vec::new(),
             entries: HashMap::new(),
             exceptions: crate::exception::Exceptions::default(),
+            memory_bytes_max: config.memory_bytes_max.min(MEMORY_BYTES_MAX as u64),
             interrupter: crate::interrupt::Interrupter::default(),
         };
         let limit = process.stack.limit();

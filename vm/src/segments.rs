@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::code::TrapCode;
 use crate::const_expr::evaluate;
-use crate::context::{FuncId, MEMORY_BYTES_MAX, VmFuncRef};
+use crate::context::{FuncId, VmFuncRef};
 use crate::error::Error;
 use crate::instance::{Instance, InstanceId, MemoryId, TableId};
 use crate::memory::Memory;
@@ -39,7 +39,7 @@ impl Process {
     /// If it would pass its limit, or the system has no memory.
     pub fn grow_memory(&mut self, pages: u64) -> Result<u64, Error> {
         let old = self.memory_pages();
-        let limit_bytes = self.config.memory_bytes_max.min(MEMORY_BYTES_MAX as u64);
+        let limit_bytes = self.memory_bytes_max;
         let wanted_bytes = old.saturating_add(pages).saturating_mul(1 << 16);
         if wanted_bytes > limit_bytes {
             return Err(Error::MemoryLimit { wanted_bytes, limit_bytes });
