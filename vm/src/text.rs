@@ -14,6 +14,11 @@ use crate::types::DefinedFuncIndex;
 /// Most bytes of machine code in a process.
 pub(crate) const TEXT_BYTES_MAX: usize = 1 << 30;
 
+/// By how much the code of one instance starts further into its page than that of the one before:
+/// were each at the start of its page, a small library and its caller would compete for the same
+/// entries of the processor's caches of branches and instructions, which go by the lower bits.
+const COLOR_BYTES: usize = 13 * 64;
+
 /// Whose code it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
@@ -128,7 +133,7 @@ impl Text {
         address_of: impl Fn(FuncId) -> Option<usize>,
     ) -> Result<Vec<(FuncId, usize)>, Error> {
         self.handlers.clear();
-        let mut layout = Layout::new(&batch);
+        let mut layout = Layout::new(&batch, self.sections.len());
         if layout.len == 0 {
             return Ok(Vec::new());
         }
@@ -297,7 +302,8 @@ struct Layout {
 
 impl Layout {
     /// Lays the batch out from 0: each owner on pages of its own, so that it can be given back.
-    fn new(batch: &[Unplaced]) -> Self {
+    /// `sections_len` sections are placed already.
+    fn new(batch: &[Unplaced], sections_len: usize) -> Self {
         let count = batch.iter().map(|unplaced| unplaced.functions.len()).sum();
         let mut layout = Layout {
             len: 0,
@@ -305,8 +311,11 @@ impl Layout {
             addresses: std::collections::HashMap::with_capacity(count),
             order: Vec::with_capacity(count),
         };
-        for unplaced in batch {
+        for (position, unplaced) in batch.iter().enumerate() {
             let start = layout.len;
+            if let Owner::Instance(_) = unplaced.owner {
+                layout.len += (sections_len + position) * COLOR_BYTES % PAGE_BYTES;
+            }
             for (func, code) in &unplaced.functions {
                 layout.len = layout.len.next_multiple_of(code.align.max(1) as usize);
                 layout.addresses.insert(*func, layout.len);
