@@ -1,7 +1,8 @@
 //! Exceptions, both encodings: a call inside `try` is one that can also go on in a handler.
 //!
-//! Where nothing is thrown that costs nothing: the normal way out of such a call is the next
-//! instruction. A handler gets a reference to the exception and the address of its values.
+//! Where nothing is thrown the call itself costs nothing more: its normal way out is the next
+//! instruction. But a handler finds no register as it was, so a function that has one saves the
+//! callee-saved registers at its entry. A handler gets a reference to the exception and the address of its values.
 
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
