@@ -80,7 +80,10 @@ impl Modules {
                 Extern::Global(GlobalPlace::Slot(self.process.add_global(RawValue::ZERO)?))
             }
             EntityType::Global(_) => Extern::Global(GlobalPlace::Constant(RawValue::ZERO)),
-            EntityType::Tag(ty) => Extern::Tag(self.process.add_tag(&module.types[ty.index()])),
+            EntityType::Tag(ty) => {
+                let ty = self.process.intern_type(&module.types[ty.index()]);
+                Extern::Tag(self.process.add_tag(ty))
+            }
         })
     }
 

@@ -175,11 +175,15 @@ pub struct Mismatch<T> {
     pub defined_by: String,
 }
 
-impl<T: fmt::Display> Mismatch<T> {
+impl<T: fmt::Display + PartialEq> Mismatch<T> {
     fn write(&self, f: &mut fmt::Formatter<'_>, noun: &str, unit: &str) -> fmt::Result {
         let Mismatch { symbol, expected, needed_by, found, defined_by } = self;
         write!(f, "{noun} `{symbol}`: expected {unit}{expected} (needed by {needed_by}), ")?;
-        write!(f, "found {found} (defined by {defined_by})")
+        write!(f, "found {found} (defined by {defined_by})")?;
+        if expected == found {
+            f.write_str("; they look alike, but are declared differently (`sub`, `rec`)")?;
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dynvm_vm::code::TrapCode;
 use dynvm_vm::context::FuncId;
-use dynvm_vm::types::FuncType;
+use dynvm_vm::types::{FuncType, TypeId};
 use dynvm_vm::{Error, HostFunction, Process, Trap};
 
 /// What the host defines, by module and field. A function gets its place in the process when a
@@ -14,7 +14,7 @@ use dynvm_vm::{Error, HostFunction, Process, Trap};
 pub(crate) struct Hosts {
     functions: HashMap<String, HashMap<String, Host>>,
     /// Stubs, by the message of their trap and their type.
-    stubs: HashMap<(String, FuncType), FuncId>,
+    stubs: HashMap<(String, TypeId), FuncId>,
 }
 
 #[derive(Debug)]
@@ -61,22 +61,22 @@ impl Hosts {
         process: &mut Process,
         symbol: &str,
         needed_by: &str,
-        ty: &FuncType,
+        ty: TypeId,
     ) -> Result<FuncId, Error> {
         let message = format!("`{symbol}` (needed by {needed_by})");
-        if let Some(func) = self.stubs.get(&(message.clone(), ty.clone())) {
+        if let Some(func) = self.stubs.get(&(message.clone(), ty)) {
             return Ok(*func);
         }
         let detail = message.clone();
         let function = HostFunction {
             name: symbol.to_owned(),
-            ty: ty.clone(),
+            ty: process.func_type(ty).map(|ty| (**ty).clone()).unwrap_or_default(),
             func: Arc::new(move |_, _| {
                 Err(Trap::new(TrapCode::UndefinedSymbol, detail.clone()).into())
             }),
         };
-        let func = process.add_host_function(function)?;
-        self.stubs.insert((message, ty.clone()), func);
+        let func = process.add_host_function_as(function, ty)?;
+        self.stubs.insert((message, ty), func);
         Ok(func)
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use dynvm_jit::Compiler;
 use dynvm_vm::Process;
 use dynvm_vm::instance::TagId;
-use dynvm_vm::types::FuncType;
+use dynvm_vm::types::TypeId;
 
 use crate::dlfcn::DlState;
 use crate::dso::{Dso, DsoId};
@@ -31,7 +31,7 @@ pub(crate) struct Linker {
     pub(crate) slots: FunctionSlots,
     pub(crate) hosts: Hosts,
     /// Tags that the loader made, by name.
-    pub(crate) tags: HashMap<String, (TagId, FuncType)>,
+    pub(crate) tags: HashMap<String, (TagId, TypeId)>,
     pub(crate) compiler: Arc<Compiler>,
     pub(crate) cache: Option<crate::cache::Cache>,
     pub(crate) dl: DlState,

@@ -109,9 +109,12 @@ fn load(
         return Err(LoadError::Busy);
     }
     let mark = linker.map.next_id();
+    let tags = linker.tags.clone();
     let linked = link(&mut linker, process, read);
     let (root, relocations, constructors) = linked.inspect_err(|_| {
         linker.discard(process, mark);
+        // Whoever comes next may say of what type a language's tag is.
+        linker.tags = tags;
     })?;
     // Beyond this point nothing can fail but the guest's own code, and the lock is not held while
     // that runs.

@@ -11,7 +11,9 @@ use std::collections::{BTreeSet, HashMap};
 use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::TagId;
 use dynvm_vm::module::{Entity, EntityType, Import};
-use dynvm_vm::types::{FuncIndex, FuncType, GlobalIndex, MemoryIndex, TableIndex, TagIndex};
+use dynvm_vm::types::{
+    FuncIndex, FuncType, GlobalIndex, MemoryIndex, TableIndex, TagIndex, TypeId,
+};
 use dynvm_vm::{Error, Process};
 
 use crate::dlfcn;
@@ -65,7 +67,7 @@ pub(crate) struct Resolver<'a> {
     pub(crate) global: &'a Scope,
     pub(crate) space: &'a Space,
     pub(crate) hosts: &'a mut Hosts,
-    pub(crate) tags: &'a mut HashMap<String, (TagId, FuncType)>,
+    pub(crate) tags: &'a mut HashMap<String, (TagId, TypeId)>,
     pub(crate) process: &'a mut Process,
     /// Whether functions that nobody defines trap when called instead of failing the load.
     pub(crate) is_lazy: bool,
@@ -130,7 +132,7 @@ impl Resolver<'_> {
     fn import(&mut self, dso: &Dso, import: &Import, depth: u32) -> Result<Reference, Unresolved> {
         match import.ty {
             EntityType::Func(ty) => {
-                let ty = &dso.module.types[ty.index()];
+                let ty = self.process.declared_type(dso.instance(), ty);
                 self.function(dso, import, ty, depth).map(Reference::Func)
             }
             EntityType::Global(ty) => self.global(dso, import, ty, depth),
@@ -167,7 +169,7 @@ impl Resolver<'_> {
         &mut self,
         dso: &Dso,
         import: &Import,
-        ty: &FuncType,
+        ty: TypeId,
         depth: u32,
     ) -> Result<FuncId, Unresolved> {
         if depth > REEXPORT_DEPTH_MAX {
@@ -236,15 +238,14 @@ impl Resolver<'_> {
         dso: &Dso,
         module: &str,
         name: &str,
-        expected: Option<&FuncType>,
+        expected: Option<TypeId>,
     ) -> Result<Option<FuncId>, LoadError> {
         let is_own = module == "env" && dlfcn::is_own(name);
         let module = if is_own { dlfcn::MODULE } else { module };
         let found = self.hosts.func_type(module, name);
-        if let (Some(expected), Some(found)) = (expected, found)
-            && expected != found
-        {
-            return Err(function_type(name, expected, dso, found, "the host"));
+        if let (Some(expected), Some(found)) = (expected, found) {
+            let found = self.process.intern_type(found);
+            self.check_function(dso, name, expected, found, "the host")?;
         }
         let func = self.hosts.func(self.process, module, name).map_err(|source| vm(dso, source))?;
         if is_own && exit::registers(name) {
@@ -264,15 +265,13 @@ impl Resolver<'_> {
         asker: &Dso,
         id: DsoId,
         func: FuncIndex,
-        ty: &FuncType,
+        ty: TypeId,
         name: &str,
         depth: u32,
     ) -> Result<FuncId, Unresolved> {
         let definer = self.map.dso(id);
-        let found = definer.module.func_type(func);
-        if found != ty {
-            return Err(function_type(name, ty, asker, found, &definer.name).into());
-        }
+        let found = self.type_of(definer, func);
+        self.check_function(asker, name, ty, found, &definer.name)?;
         self.function_of(definer, func, depth)
     }
 
@@ -291,8 +290,47 @@ impl Resolver<'_> {
             .filter(|import| matches!(import.ty, EntityType::Func(_)))
             .nth(func.index())
             .expect("validation counted the imports");
-        let ty = definer.module.func_type(func);
+        let ty = self.type_of(definer, func);
         self.function(definer, import, ty, depth + 1)
+    }
+
+    fn type_of(&self, dso: &Dso, func: FuncIndex) -> TypeId {
+        self.process.declared_type(dso.instance(), dso.module.functions[func.index()])
+    }
+
+    /// An error unless a function of type `found` is one of type `expected`: the same over the
+    /// whole process, or declared as a subtype of it.
+    fn check_function(
+        &self,
+        dso: &Dso,
+        symbol: &str,
+        expected: TypeId,
+        found: TypeId,
+        defined_by: &str,
+    ) -> Result<(), LoadError> {
+        if self.process.is_func_subtype(found, expected) {
+            return Ok(());
+        }
+        let mismatch = self.mismatch(dso, symbol, expected, found, defined_by);
+        Err(LoadError::FunctionType(Box::new(mismatch)))
+    }
+
+    fn mismatch(
+        &self,
+        dso: &Dso,
+        symbol: &str,
+        expected: TypeId,
+        found: TypeId,
+        defined_by: &str,
+    ) -> Mismatch<FuncType> {
+        let ty = |id| self.process.func_type(id).map(|ty| (**ty).clone()).unwrap_or_default();
+        Mismatch {
+            symbol: symbol.to_owned(),
+            expected: ty(expected),
+            needed_by: dso.name.to_string(),
+            found: ty(found),
+            defined_by: defined_by.to_owned(),
+        }
     }
 
     fn kind_mismatch(
@@ -334,20 +372,4 @@ fn symbol_name(import: &Import) -> String {
 
 fn vm(dso: &Dso, source: Error) -> LoadError {
     LoadError::Vm { dso: dso.name.to_string(), source }
-}
-
-fn function_type(
-    symbol: &str,
-    expected: &FuncType,
-    needed_by: &Dso,
-    found: &FuncType,
-    defined_by: &str,
-) -> LoadError {
-    LoadError::FunctionType(Box::new(Mismatch {
-        symbol: symbol.to_owned(),
-        expected: expected.clone(),
-        needed_by: needed_by.name.to_string(),
-        found: found.clone(),
-        defined_by: defined_by.to_owned(),
-    }))
 }

@@ -125,8 +125,21 @@ impl Process {
         (importer, expected): (InstanceId, GlobalType),
         (definer, found): (InstanceId, GlobalType),
     ) -> Result<(), Error> {
+        if self.is_global_match((importer, expected), (definer, found)) {
+            return Ok(());
+        }
+        Err(Error::ImportGlobalType { import: import.to_string(), expected, found })
+    }
+
+    /// As [`Process::check_global`], for who has an error of its own.
+    #[must_use]
+    pub fn is_global_match(
+        &self,
+        (importer, expected): (InstanceId, GlobalType),
+        (definer, found): (InstanceId, GlobalType),
+    ) -> bool {
         let canonical = |id: InstanceId, ty: ValType| {
-            ty.with_types(|index| HeapType::Canonical(self.entry(id).declared.types[index.index()]))
+            ty.with_types(|index| HeapType::Canonical(self.declared_type(id, index)))
         };
         let of = canonical(importer, expected.value);
         let ty = canonical(definer, found.value);
@@ -136,10 +149,7 @@ impl Process {
         } else {
             self.types.is_value_subtype(ty, of)
         };
-        if is_match && expected.is_mutable == found.is_mutable {
-            return Ok(());
-        }
-        Err(Error::ImportGlobalType { import: import.to_string(), expected, found })
+        is_match && expected.is_mutable == found.is_mutable
     }
 
     fn import_table(

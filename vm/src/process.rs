@@ -18,7 +18,7 @@ use crate::stubs::Stubs;
 use crate::table::Table;
 use crate::text::{Owner, Text, Unplaced};
 use crate::trap::Stop;
-use crate::types::{DefinedFuncIndex, FuncType, GlobalIndex, TypeId};
+use crate::types::{DefinedFuncIndex, FuncType, GlobalIndex, HeapType, RefType, TypeId, TypeIndex};
 use crate::value::RawValue;
 
 /// Limits of a process.
@@ -200,6 +200,25 @@ impl Process {
         self.types.get(id)
     }
 
+    /// Whether a function of type `id` can be given for one of type `of`.
+    #[must_use]
+    pub fn is_func_subtype(&self, id: TypeId, of: TypeId) -> bool {
+        self.types.is_subtype(id, of)
+    }
+
+    /// What a type of the module of `id` is in the whole process. An instance needs not be bound
+    /// yet.
+    #[must_use]
+    pub fn declared_type(&self, id: InstanceId, ty: TypeIndex) -> TypeId {
+        self.entry(id).declared.types[ty.index()]
+    }
+
+    /// A type in the words of the module of `id`, in those of the process.
+    #[must_use]
+    pub fn canonical_ref(&self, id: InstanceId, ty: RefType) -> RefType {
+        ty.with_types(|index| HeapType::Canonical(self.declared_type(id, index)))
+    }
+
     /// The limits it was made with.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -266,9 +285,22 @@ impl Process {
     /// # Errors
     /// If there are too many functions.
     pub fn add_host_function(&mut self, function: HostFunction) -> Result<FuncId, Error> {
+        let type_id = self.types.intern(&function.ty);
+        self.add_host_function_as(function, type_id)
+    }
+
+    /// As [`Process::add_host_function`], of a type that a module declared: it may be no final one,
+    /// or one of a group. `function.ty` is what the type is.
+    ///
+    /// # Errors
+    /// If there are too many functions.
+    pub fn add_host_function_as(
+        &mut self,
+        function: HostFunction,
+        type_id: TypeId,
+    ) -> Result<FuncId, Error> {
         let func = self.space.add_functions(1)?;
         let number = u32::try_from(self.host_functions.len()).expect("function ids are 32 bits");
-        let type_id = self.types.intern(&function.ty);
         self.space.set_function(func, VmFuncRef { code: 0, type_id, func });
         let code = self.stubs.host_call(&function.ty, number);
         self.unplaced.push(Unplaced { owner: Owner::Stub, functions: vec![(func, code)] });
@@ -299,9 +331,8 @@ impl Process {
     }
 
     /// A new tag whose payload is the parameters of `ty`.
-    pub fn add_tag(&mut self, ty: &FuncType) -> TagId {
-        let type_id = self.types.intern(ty);
-        self.tags.push(type_id);
+    pub fn add_tag(&mut self, ty: TypeId) -> TagId {
+        self.tags.push(ty);
         TagId(u32::try_from(self.tags.len() - 1).expect("tags are bounded by modules"))
     }
 

@@ -134,14 +134,22 @@ impl Resolver<'_> {
     ) -> Result<Reference, Unresolved> {
         let definer = self.map.dso(id);
         let found = definer.module.globals[global.index()];
-        if found == expected {
+        let importer = (dso.instance(), expected);
+        if self.process.is_global_match(importer, (definer.instance(), found)) {
             return Ok(Reference::Global(id, global));
         }
+        let canonical = |dso: &Dso, ty: GlobalType| match ty.value {
+            ValType::Ref(reference) => {
+                let reference = self.process.canonical_ref(dso.instance(), reference);
+                GlobalType { value: ValType::Ref(reference), ..ty }
+            }
+            _ => ty,
+        };
         Err(Unresolved::Mismatch(LoadError::GlobalType(Box::new(Mismatch {
             symbol: name.to_owned(),
-            expected,
+            expected: canonical(dso, expected),
             needed_by: dso.name.to_string(),
-            found,
+            found: canonical(definer, found),
             defined_by: definer.name.to_string(),
         }))))
     }

@@ -1,7 +1,8 @@
 //! What imported memories, tables and tags are bound to.
 
+use dynvm_vm::Process;
 use dynvm_vm::module::{Entity, Import};
-use dynvm_vm::types::{FuncType, MemoryType, RefType, TableType, TagIndex, TypeIndex};
+use dynvm_vm::types::{MemoryType, RefType, TableType, TagIndex, TypeId, TypeIndex};
 
 use super::{Reference, Resolver, Unresolved};
 use crate::dso::{Dso, DsoId};
@@ -50,25 +51,28 @@ impl Resolver<'_> {
         import: &Import,
         ty: TableType,
     ) -> Result<Reference, Unresolved> {
-        let kind = |ty: TableType| (ty.element, ty.is_64);
+        let kind = |process: &Process, dso: &Dso, ty: TableType| {
+            (process.canonical_ref(dso.instance(), ty.element), ty.is_64)
+        };
         let show = |(element, is_64): (RefType, bool)| {
             let index = if is_64 { "64-bit" } else { "32-bit" };
             format!("a table of {element} with {index} indices")
         };
         let is_process = import.module == "env" && import.field == "__indirect_function_table";
+        let expected = kind(self.process, dso, ty);
         let (reference, found, defined_by) = if is_process {
             (Reference::ProcessTable, (RefType::FUNCREF, false), "the loader")
         } else {
             match self.export_of_module(import) {
                 Some((id, Entity::Table(table))) => {
                     let definer = self.map.dso(id);
-                    let found = kind(definer.module.tables[table.index()]);
+                    let found = kind(self.process, definer, definer.module.tables[table.index()]);
                     (Reference::Table(id, table), found, &*definer.name)
                 }
                 _ => return Err(Unresolved::Undefined),
             }
         };
-        check_entity(dso, import, (kind(ty), found), show, defined_by)?;
+        check_entity(dso, import, (expected, found), show, defined_by)?;
         Ok(reference)
     }
 
@@ -80,22 +84,38 @@ impl Resolver<'_> {
         import: &Import,
         ty: TypeIndex,
     ) -> Result<Reference, Unresolved> {
-        let expected = &dso.module.types[ty.index()];
+        let expected = self.process.declared_type(dso.instance(), ty);
         let Some((id, tag)) = self.definition_of_tag(dso, import)? else {
             if !LANGUAGE_TAGS.contains(&import.field.as_str()) {
                 return Err(Unresolved::Undefined);
             }
             let process = &mut *self.process;
             let made = self.tags.entry(import.field.clone());
-            let (tag, found) =
-                made.or_insert_with(|| (process.add_tag(expected), expected.clone()));
-            check_tag(dso, import, expected, found, "the loader")?;
-            return Ok(Reference::OwnTag(*tag));
+            let (tag, found) = *made.or_insert_with(|| (process.add_tag(expected), expected));
+            self.check_tag(dso, import, expected, found, "the loader")?;
+            return Ok(Reference::OwnTag(tag));
         };
         let definer = self.map.dso(id);
         let found = definer.module.tags[tag.index()];
-        check_tag(dso, import, expected, &definer.module.types[found.index()], &definer.name)?;
+        let found = self.process.declared_type(definer.instance(), found);
+        self.check_tag(dso, import, expected, found, &definer.name)?;
         Ok(Reference::Tag(id, tag))
+    }
+
+    /// What is thrown with a tag must be of the same type for who catches it.
+    fn check_tag(
+        &self,
+        dso: &Dso,
+        import: &Import,
+        expected: TypeId,
+        found: TypeId,
+        defined_by: &str,
+    ) -> Result<(), LoadError> {
+        if expected == found {
+            return Ok(());
+        }
+        let mismatch = self.mismatch(dso, &import.field, expected, found, defined_by);
+        Err(LoadError::TagType(Box::new(mismatch)))
     }
 
     fn definition_of_tag(
@@ -154,25 +174,6 @@ fn check_entity<K: Copy + PartialEq>(
         expected: show(expected),
         needed_by: dso.name.to_string(),
         found: show(found),
-        defined_by: defined_by.to_owned(),
-    })))
-}
-
-fn check_tag(
-    dso: &Dso,
-    import: &Import,
-    expected: &FuncType,
-    found: &FuncType,
-    defined_by: &str,
-) -> Result<(), LoadError> {
-    if expected == found {
-        return Ok(());
-    }
-    Err(LoadError::TagType(Box::new(Mismatch {
-        symbol: import.field.clone(),
-        expected: expected.clone(),
-        needed_by: dso.name.to_string(),
-        found: found.clone(),
         defined_by: defined_by.to_owned(),
     })))
 }
