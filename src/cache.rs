@@ -32,7 +32,8 @@ fn default_dir() -> Option<PathBuf> {
 
 /// Loads a program, which compiles it into the cache, and does not run it.
 pub fn compile(compile: &cli::Compile) -> Result<u8, Failure> {
-    let options = Options { is_lazy: true, ..options(&compile.search)? };
+    let is_nan_canonical = compile.code.is_nan_canonical;
+    let options = Options { is_lazy: true, is_nan_canonical, ..options(&compile.search)? };
     Runtime::open(&compile.program, &options)?;
     Ok(0)
 }

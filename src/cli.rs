@@ -86,12 +86,24 @@ pub struct CacheOptions {
     pub no_cache: bool,
 }
 
+/// What compiled code does where WebAssembly leaves a choice.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct CodeOptions {
+    /// Give every NaN that arithmetic makes the same bits on every processor. (Relaxed vector
+    /// instructions always give the same, with or without this)
+    #[arg(long = "canonical-nan", visible_alias = "deterministic")]
+    pub is_nan_canonical: bool,
+}
+
 /// `dynvm compile PROG.wasm`
 #[derive(Debug, Args)]
 pub struct Compile {
     /// Directories and libraries.
     #[command(flatten)]
     pub search: Search,
+    /// What compiled code does.
+    #[command(flatten)]
+    pub code: CodeOptions,
     /// The program or library
     #[arg(value_name = "PROG.wasm")]
     pub program: PathBuf,
@@ -117,6 +129,9 @@ pub struct Run {
     /// Directories and libraries.
     #[command(flatten)]
     pub search: Search,
+    /// What compiled code does.
+    #[command(flatten)]
+    pub code: CodeOptions,
     /// Set an environment variable of the program, or pass one on
     #[arg(long = "env", value_name = "NAME[=VALUE]")]
     pub env: Vec<String>,
@@ -176,6 +191,9 @@ pub struct Objdump {
     /// Directories and libraries.
     #[command(flatten)]
     pub search: Search,
+    /// What compiled code does.
+    #[command(flatten)]
+    pub code: CodeOptions,
     /// Print Cranelift's intermediate code instead
     #[arg(long)]
     pub clif: bool,
@@ -191,6 +209,9 @@ pub struct Wast {
     /// The rules that modules are held to: a version, and proposals, as in 2+memory64
     #[arg(long, value_name = "VERSION", default_value = "3")]
     pub standard: dynvm::jit::Standard,
+    /// What compiled code does.
+    #[command(flatten)]
+    pub code: CodeOptions,
     /// The scripts
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,

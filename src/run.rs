@@ -21,6 +21,7 @@ pub fn run(run: &cli::Run) -> Result<u8, Failure> {
     options.memory_bytes_max = run.max_memory;
     options.stack_size_bytes = run.stack_size;
     options.time_limit = run.timeout;
+    options.is_nan_canonical = run.code.is_nan_canonical;
     options.is_lazy = run.bind == cli::Bind::Lazy;
     set_world(&mut options.wasi, run, program, arguments)?;
 

@@ -28,6 +28,8 @@ pub struct Options {
     pub stack_size_bytes: Option<u64>,
     /// Whether functions that nobody defines trap when called instead of failing the load.
     pub is_lazy: bool,
+    /// Whether every NaN that arithmetic gives has the same bits on every processor.
+    pub is_nan_canonical: bool,
     /// Where compiled code is kept for the next time; `None` keeps nothing.
     pub cache: Option<Cache>,
     /// How long the guest may run, loading included. Then it ends with `TrapCode::Interrupted`, but
@@ -50,6 +52,7 @@ impl Options {
             cache: self.cache.clone(),
             ..dynvm_loader::Options::default()
         };
+        options.compiler.is_nan_canonical = self.is_nan_canonical;
         let Config { memory_bytes_max, stack_size_bytes, .. } = &mut options.config;
         *memory_bytes_max = self.memory_bytes_max.unwrap_or(*memory_bytes_max);
         if let Some(bytes) = self.stack_size_bytes {

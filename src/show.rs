@@ -30,13 +30,14 @@ pub fn nm(nm: &cli::Nm) -> Result<u8, Failure> {
 
 /// Prints the code of a module's functions, as it is when all that it needs is loaded.
 pub fn objdump(objdump: &cli::Objdump) -> Result<u8, Failure> {
-    let options = Options { is_lazy: true, ..options(&objdump.search)? };
+    let is_nan_canonical = objdump.code.is_nan_canonical;
+    let options = Options { is_lazy: true, is_nan_canonical, ..options(&objdump.search)? };
     let mut runtime = Runtime::open(&objdump.file, &options)?;
     let main = runtime.loader().with_link_map(|map| map.main().map(|main| main.instance()));
     let main = main.expect("the program was opened");
     let instance = std::sync::Arc::clone(runtime.loader().process().instance(main));
-    let compiler =
-        Compiler::new(&Settings::default()).map_err(|error| compile_error(&objdump.file, error))?;
+    let settings = Settings { is_nan_canonical, ..Settings::default() };
+    let compiler = Compiler::new(&settings).map_err(|error| compile_error(&objdump.file, error))?;
     let mut text = String::new();
     for func in chosen(&instance, objdump)? {
         let code = if objdump.clif {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use dynvm::loader::LoadError;
-use dynvm_spec_tests::run;
+use dynvm_spec_tests::{Options, run};
 
 use crate::cli;
 use crate::failure::{Failure, print};
@@ -11,10 +11,11 @@ use crate::failure::{Failure, print};
 /// Runs scripts and prints what fails in them; the status is 1 if anything does.
 pub fn wast(wast: &cli::Wast) -> Result<u8, Failure> {
     let (mut passed, mut failed) = (0, 0);
+    let options = Options { standard: wast.standard, is_nan_canonical: wast.code.is_nan_canonical };
     for path in &wast.files {
         let text = fs::read_to_string(path)
             .map_err(|source| LoadError::Read { path: path.clone(), source })?;
-        let report = run(wast.standard, &path.display().to_string(), &text);
+        let report = run(options, &path.display().to_string(), &text);
         passed += report.passed;
         failed += report.failures.len();
         print(&report.failures.iter().map(|line| format!("{line}\n")).collect::<String>())?;

@@ -72,6 +72,20 @@ fn compile_fills_it_for_the_run() {
     assert_eq!(cached, all);
 }
 
+/// Code with canonical NaNs is other code.
+#[test]
+fn what_code_does_is_part_of_its_name() {
+    let (_directory, cache) = cache();
+    let compile = ["compile", "--canonical-nan", "examples/hello/main.wasm"];
+    assert!(output(dynvm(&cache, &compile)).status.success());
+    assert_eq!(entries(&cache).len(), 4);
+    assert_eq!(check(&cache).0, 0);
+    assert_eq!(entries(&cache).len(), 8);
+    let run = output(dynvm(&cache, &["--canonical-nan", "examples/hello/main.wasm"]));
+    assert!(run.status.success());
+    assert_eq!(entries(&cache).len(), 8);
+}
+
 #[test]
 fn no_cache_leaves_nothing() {
     let (_directory, cache) = cache();

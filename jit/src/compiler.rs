@@ -34,11 +34,18 @@ pub struct Settings {
     pub opt_level: OptLevel,
     /// Whether the compiler checks its own intermediate code: for tests.
     pub is_verified: bool,
+    /// Whether every NaN that arithmetic gives is the positive canonical one, whatever its operands
+    /// were. Otherwise it is what the processor makes of them. Costs a comparison for each.
+    pub is_nan_canonical: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { opt_level: OptLevel::default(), is_verified: cfg!(debug_assertions) }
+        Settings {
+            opt_level: OptLevel::default(),
+            is_verified: cfg!(debug_assertions),
+            is_nan_canonical: false,
+        }
     }
 }
 
@@ -230,6 +237,9 @@ fn flags(settings: &Settings) -> settings::SetResult<settings::Builder> {
     };
     flags.set("opt_level", opt_level)?;
     flags.set("enable_verifier", if settings.is_verified { "true" } else { "false" })?;
+    if settings.is_nan_canonical {
+        flags.enable("enable_nan_canonicalization")?;
+    }
     // The context register belongs to the process, not to any function.
     flags.enable("enable_pinned_reg")?;
     // Backtraces follow frame pointers.

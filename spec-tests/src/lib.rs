@@ -12,4 +12,4 @@ mod script;
 mod thread;
 
 pub use dynvm_jit::Standard;
-pub use script::{Report, run};
+pub use script::{Options, Report, run};

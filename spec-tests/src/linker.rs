@@ -9,6 +9,8 @@ use dynvm_vm::module::{Entity, EntityType, Import, Module};
 use dynvm_vm::value::Value;
 use dynvm_vm::{Config, Error, Placement, Process, Stop};
 
+use crate::script::Options;
+
 /// What scripts may import without defining it.
 const SPECTEST: &str = r#"(module
   (global (export "global_i32") i32 (i32.const 666))
@@ -53,9 +55,10 @@ pub(crate) struct Linker {
 }
 
 impl Linker {
-    /// An empty process with the `spectest` module. Modules are held to the rules of `standard`.
-    pub(crate) fn new(standard: Standard) -> Result<Self, String> {
-        let settings = dynvm_jit::Settings::default();
+    /// An empty process with the `spectest` module. Modules are read and compiled as `options` say.
+    pub(crate) fn new(options: Options) -> Result<Self, String> {
+        let Options { standard, is_nan_canonical } = options;
+        let settings = dynvm_jit::Settings { is_nan_canonical, ..dynvm_jit::Settings::default() };
         let compiler = Arc::new(Compiler::new(&settings).map_err(|error| error.to_string())?);
         // Small limits: some scripts grow until they cannot.
         let config = Config { stack_size_bytes: 1 << 20, ..Config::default() };

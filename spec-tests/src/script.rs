@@ -22,31 +22,39 @@ pub struct Report {
     pub failures: Vec<String>,
 }
 
-/// Runs the script `text`, called `file` in messages. What is younger than `standard` is not valid
-/// in its modules.
+/// How the modules of a script are read and compiled.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The rules that they are held to: what is younger is not valid.
+    pub standard: Standard,
+    /// Whether every NaN that arithmetic gives is the canonical one.
+    pub is_nan_canonical: bool,
+}
+
+/// Runs the script `text`, called `file` in messages.
 #[must_use]
-pub fn run(standard: Standard, file: &str, text: &str) -> Report {
+pub fn run(options: Options, file: &str, text: &str) -> Report {
     let mut report = Report::default();
-    if let Err(message) = run_all(standard, file, text, &mut report) {
+    if let Err(message) = run_all(options, file, text, &mut report) {
         report.failures.push(format!("{file}: {message}"));
     }
     report
 }
 
-fn run_all(standard: Standard, file: &str, text: &str, report: &mut Report) -> Result<(), String> {
+fn run_all(options: Options, file: &str, text: &str, report: &mut Report) -> Result<(), String> {
     let mut lexer = Lexer::new(text);
     lexer.allow_confusing_unicode(true);
     let buffer = ParseBuffer::new_with_lexer(lexer).map_err(|error| error.to_string())?;
     let parsed = parser::parse::<Wast<'_>>(&buffer).map_err(|error| error.to_string())?;
-    let script = Script { standard, file, text };
-    script.run(&mut Linker::new(standard)?, parsed.directives, report)
+    let script = Script { options, file, text };
+    script.run(&mut Linker::new(options)?, parsed.directives, report)
 }
 
 /// What is the same for all threads of a script.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Script<'a> {
-    /// The rules that its modules are held to.
-    pub(crate) standard: Standard,
+    /// How its modules are read and compiled.
+    pub(crate) options: Options,
     /// Its name.
     pub(crate) file: &'a str,
     /// All of it, for the numbers of lines.

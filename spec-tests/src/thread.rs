@@ -69,7 +69,7 @@ fn run(
     directives: Vec<WastDirective<'_>>,
 ) -> Report {
     let mut report = Report::default();
-    let ran = Linker::new(script.standard).and_then(|mut linker| {
+    let ran = Linker::new(script.options).and_then(|mut linker| {
         if let Some((id, memories)) = shared {
             linker.adopt(&id, memories)?;
         }

