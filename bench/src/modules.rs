@@ -180,6 +180,11 @@ impl Modules {
         &self.process
     }
 
+    /// The process, to change.
+    pub fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
     fn find(&self, import: &Import) -> Result<Extern> {
         let host = (import.module.clone(), import.field.clone());
         if let Some(func) = self.hosts.get(&host) {

@@ -17,6 +17,8 @@ mod exceptions;
 mod fixture;
 #[path = "runtime/shared.rs"]
 mod shared;
+#[path = "runtime/typed.rs"]
+mod typed;
 
 use fixture::{Fixture, i32s, trap, wast_binary};
 

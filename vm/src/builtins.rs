@@ -391,18 +391,27 @@ unsafe fn call_host(
 ) -> Result<(), Stop> {
     let function = &process.host_functions[number as usize];
     let len = function.ty.params.len().max(function.ty.results.len());
-    let func = std::sync::Arc::clone(&function.func);
+    // SAFETY: the closure lies behind an `Arc` of `host_functions`, where it stays however that list
+    // grows, and nothing is ever taken from the list. A clone would keep it alive as well, for two
+    // locked instructions more.
+    let func = unsafe { &*std::sync::Arc::as_ptr(&function.func) };
     // SAFETY: this function's duty; the slots were written by the thunk or are about to be.
     let values = unsafe { std::slice::from_raw_parts_mut(values, len) };
-    // The function may enter wasm, which calls the host again: keep where this call came from.
-    let call = (process.context().host_call_fp, process.context().host_call_pc);
-    let outcome = catch_unwind(AssertUnwindSafe(|| func(process, values)));
-    process.set_context(|context| (context.host_call_fp, context.host_call_pc) = call);
-    outcome.unwrap_or_else(|panic| {
-        // SAFETY: `pinned` is the pinned register: the caller is entered through its stub.
-        unsafe { activation(pinned) }.panic = Some(panic);
-        Err(TrapCode::Host.into())
-    })
+    // What the function returns is looked at right here: as a whole it would be read back with wider
+    // loads than it was written with, for which the processor has to wait.
+    let outcome = catch_unwind(AssertUnwindSafe(|| match func(process, values) {
+        Ok(()) => None,
+        Err(stop) => Some(Box::new(stop)),
+    }));
+    match outcome {
+        Ok(None) => Ok(()),
+        Ok(Some(stop)) => Err(*stop),
+        Err(panic) => {
+            // SAFETY: `pinned` is the pinned register: the caller is entered through its stub.
+            unsafe { activation(pinned) }.panic = Some(panic);
+            Err(TrapCode::Host.into())
+        }
+    }
 }
 
 /// Null is function 0: the array of functions and the elements of tables agree on it.

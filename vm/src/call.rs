@@ -17,6 +17,9 @@ use crate::trap::{Frame, Stop, Trap};
 use crate::types::{FuncIndex, TypeId};
 use crate::value::{RawValue, Value};
 
+/// Up to so many values go into wasm and out of it without an allocation.
+const FEW_VALUES: usize = 8;
+
 /// How many frames a backtrace keeps.
 const BACKTRACE_FRAMES_MAX: usize = CHAIN_MAX;
 
@@ -32,19 +35,27 @@ impl Process {
     pub fn call(&mut self, func: FuncId, args: &[Value]) -> Result<Vec<Value>, Stop> {
         let VmFuncRef { code, type_id, .. } = self.space.function(func);
         let name = || self.func_name(func);
-        let ty = self.types.get(type_id).map(Arc::clone);
+        let ty = self.types.get(type_id);
         let ty = ty.unwrap_or_else(|| panic!("`{}` is called but does not exist", name()));
         assert!(code != 0, "`{}` is called before it is linked", name());
         let given = args.iter().map(|arg| arg.ty());
         assert!(given.eq(ty.params.iter().copied()), "`{}` takes {}", name(), ty);
-        let entry = self
-            .entry_trampoline(type_id)
-            .map_err(|error| Stop::from(Trap::new(TrapCode::Host, error.to_string())))?;
         let len = ty.params.len().max(ty.results.len());
-        let mut values: Vec<RawValue> = args.iter().map(|arg| arg.raw()).collect();
-        values.resize(len, RawValue::ZERO);
-        self.enter(entry, code, &mut values)?;
-        Ok(ty.results.iter().zip(values).map(|(ty, raw)| Value::from_raw(*ty, raw)).collect())
+        let (mut few, mut many) = ([RawValue::ZERO; FEW_VALUES], Vec::new());
+        let values = if len <= FEW_VALUES {
+            &mut few[..len]
+        } else {
+            many.resize(len, RawValue::ZERO);
+            &mut many[..]
+        };
+        for (place, arg) in values.iter_mut().zip(args) {
+            *place = arg.raw();
+        }
+        let entry = self.entry_trampoline(type_id).map_err(host_failure)?;
+        self.enter(entry, code, values)?;
+        let ty = self.types.get(type_id).expect("types are never given back");
+        let results = ty.results.iter().zip(values);
+        Ok(results.map(|(ty, raw)| Value::from_raw(*ty, *raw)).collect())
     }
 
     /// What stops this process's wasm from another thread.
@@ -66,8 +77,10 @@ impl Process {
     }
 
     /// The code that calls functions of this type, made when first needed.
-    fn entry_trampoline(&mut self, type_id: TypeId) -> Result<usize, Error> {
-        if let Some(entry) = self.entries.get(&type_id) {
+    pub(crate) fn entry_trampoline(&mut self, type_id: TypeId) -> Result<usize, Error> {
+        if let Some(entry) = self.entries.get(type_id.index())
+            && *entry != 0
+        {
             return Ok(*entry);
         }
         let ty = Arc::clone(self.types.get(type_id).expect("the caller looked it up"));
@@ -77,14 +90,20 @@ impl Process {
         let unplaced = Unplaced { owner: Owner::Stub, functions: vec![(func, code)] };
         let placed = self.text.place(vec![unplaced], |_| None)?;
         let (_, address) = placed[0];
-        self.entries.insert(type_id, address);
+        self.entries.resize(self.entries.len().max(type_id.index() + 1), 0);
+        self.entries[type_id.index()] = address;
         Ok(address)
     }
 
-    /// Enters `code` through the trampoline `entry`.
-    fn enter(&mut self, entry: usize, code: usize, values: &mut [RawValue]) -> Result<(), Stop> {
-        signals::install()
-            .map_err(|error| Stop::from(Trap::new(TrapCode::Host, error.to_string())))?;
+    /// Enters `code` through the trampoline `entry`. Both are of one type of this process, and
+    /// `values` has a slot for each of its parameters and results.
+    pub(crate) fn enter(
+        &mut self,
+        entry: usize,
+        code: usize,
+        values: &mut [RawValue],
+    ) -> Result<(), Stop> {
+        signals::install().map_err(host_failure)?;
         if self.interrupter.take() {
             return Err(TrapCode::Interrupted.into());
         }
@@ -100,7 +119,7 @@ impl Process {
             stack: self.stack.readable(),
             interrupt: self.interrupter.flag(),
             fault: Fault::default(),
-            chain: Chain::EMPTY,
+            chain: Chain::empty(),
             stop: None,
             panic: None,
         };
@@ -115,10 +134,10 @@ impl Process {
         });
         let outer = signals::set_current(activation_address);
         if previous == 0 {
-            self.interrupter.enter();
+            self.interrupter.enter(signals::thread_id());
         }
-        // SAFETY: `entry` was compiled for the type of `code` (both come from one `VmFuncRef`, or
-        // the caller is `call`), and `values` has a slot for each parameter and result. `pinned`
+        // SAFETY: `entry` was compiled for the type of `code`, and `values` has a slot for each
+        // parameter and result: the callers have both from one `VmFuncRef`. `pinned`
         // is this process's, whose context names `activation` since the line above. The stack is
         // the process's own: a second entry is on it and gets no new top.
         let outcome = unsafe {
@@ -212,14 +231,14 @@ impl Process {
     /// around this one. `is_fault`: the first is an instruction that faulted, not a call.
     pub(crate) fn walk(&self, trap: &mut Trap, activation: &Activation, is_fault: bool) {
         let chain = &activation.chain;
-        for (position, pc) in chain.pcs.iter().take(chain.len).enumerate() {
+        for (position, pc) in chain.pcs().iter().enumerate() {
             let is_return = position > 0 || !is_fault;
             self.push_frame(trap, *pc, is_return);
             if let Some(caller) = self.caller_of_unfinished(chain, *pc, is_return) {
                 self.push_frame(trap, caller, true);
             }
         }
-        trap.frames_omitted += chain.len.saturating_sub(CHAIN_MAX);
+        trap.frames_omitted += chain.omitted();
         let mut previous = activation.previous;
         let mut outer_call = activation.outer_call;
         while previous != 0 {
@@ -293,6 +312,11 @@ impl Process {
             wasm_offset,
         })
     }
+}
+
+/// What the host could not do for a call.
+fn host_failure(error: Error) -> Stop {
+    Trap::new(TrapCode::Host, error.to_string()).into()
 }
 
 /// Whether the element at this address can be called as a function of type `expected`, which is

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::arch::naked_asm;
-use std::mem::offset_of;
+use std::mem::{MaybeUninit, offset_of};
 use std::sync::atomic::AtomicBool;
 
 use crate::exception::Passed;
@@ -55,17 +55,39 @@ pub(crate) const CHAIN_MAX: usize = 64;
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Chain {
-    /// Program counters, innermost first; all but the first of a fault are return addresses.
-    pub(crate) pcs: [usize; CHAIN_MAX],
-    /// How many frames there are, kept or not.
-    pub(crate) len: usize,
+    /// The first `len` are written, if there are so many. Writing all of them at each entry would
+    /// cost more than all else that an entry does.
+    pcs: [MaybeUninit<usize>; CHAIN_MAX],
+    len: usize,
     /// The two words on top of the stack of a fault.
     pub(crate) top: [usize; 2],
 }
 
 impl Chain {
-    /// No frames.
-    pub(crate) const EMPTY: Chain = Chain { pcs: [0; CHAIN_MAX], len: 0, top: [0; 2] };
+    /// No frames. As a constant it would be written whole.
+    #[inline]
+    pub(crate) fn empty() -> Chain {
+        Chain { pcs: [const { MaybeUninit::uninit() }; CHAIN_MAX], len: 0, top: [0; 2] }
+    }
+
+    /// Program counters, innermost first; all but the first of a fault are return addresses.
+    pub(crate) fn pcs(&self) -> &[usize] {
+        let kept = &self.pcs[..self.len.min(CHAIN_MAX)];
+        // SAFETY: `len` only grows in `push`, which writes the place that it then counts.
+        unsafe { std::slice::from_raw_parts(kept.as_ptr().cast(), kept.len()) }
+    }
+
+    /// How many frames there are beyond those that are kept.
+    pub(crate) fn omitted(&self) -> usize {
+        self.len.saturating_sub(CHAIN_MAX)
+    }
+
+    fn push(&mut self, pc: usize) {
+        if let Some(place) = self.pcs.get_mut(self.len) {
+            place.write(pc);
+        }
+        self.len += 1;
+    }
 }
 
 impl Activation {
@@ -79,10 +101,8 @@ impl Activation {
 
     /// Notes the calls that an exception came out of, then those that `call` would take it out of.
     pub(crate) fn note_thrown(&mut self, passed: &Passed, call: (usize, usize)) {
-        self.chain = Chain::EMPTY;
-        let calls = passed.calls();
-        self.chain.pcs[..calls.len()].copy_from_slice(calls);
-        self.chain.len = calls.len();
+        self.chain = Chain::empty();
+        passed.calls().iter().for_each(|pc| self.chain.push(*pc));
         self.extend_chain(call, passed.fp);
     }
 
@@ -90,10 +110,7 @@ impl Activation {
     fn extend_chain(&mut self, (mut fp, mut pc): (usize, usize), inner: usize) {
         while pc >= self.text.0 && pc < self.text.1 {
             if fp > inner {
-                if self.chain.len < CHAIN_MAX {
-                    self.chain.pcs[self.chain.len] = pc;
-                }
-                self.chain.len += 1;
+                self.chain.push(pc);
             }
             (fp, pc) = (self.stack_word(fp), self.stack_word(fp.wrapping_add(8)));
         }

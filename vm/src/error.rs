@@ -82,6 +82,15 @@ pub enum Error {
         /// What was given.
         found: String,
     },
+    /// The host asks for a function by a type that is not its own.
+    TypedFunc {
+        /// `dso!function`
+        func: String,
+        /// What the host asks for.
+        expected: FuncType,
+        /// What the function is; `None` if it does not exist.
+        found: Option<FuncType>,
+    },
     /// The compiled code refers to a function that has no code.
     Unlinked {
         /// The function that has none.
@@ -119,6 +128,12 @@ impl fmt::Display for Error {
             }
             Error::ImportLimits { import, expected, found } => {
                 write!(f, "import `{import}`: expected {expected}, found {found}")
+            }
+            Error::TypedFunc { func, expected, found: Some(found) } => {
+                write!(f, "`{func}`: expected type {expected}, found {found}")
+            }
+            Error::TypedFunc { func, expected, found: None } => {
+                write!(f, "`{func}`: expected type {expected}, found no function")
             }
             Error::Unlinked { callee } => {
                 write!(f, "function `{callee}` is called but has no code")

@@ -1,8 +1,8 @@
 //! Stopping wasm from another thread. Compiled code asks nothing and pays nothing: a signal takes
 //! the thread out of it wherever it is.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use crate::parking::Waiter;
 
@@ -18,9 +18,9 @@ pub struct Interrupter {
 #[derive(Debug, Default)]
 struct State {
     is_requested: AtomicBool,
-    /// The thread that runs wasm. A thread is signalled only while this lock is held, and leaves
-    /// this field before it can end.
-    thread: Mutex<Option<libc::pthread_t>>,
+    /// The kernel's id of the thread that runs wasm, or 0. It is read without a lock, so the thread
+    /// may have left or ended when it is signalled: that is in order, see [`Interrupter::remind`].
+    thread: AtomicI32,
     /// What `memory.atomic.wait` sleeps on.
     waiter: Arc<Waiter>,
 }
@@ -41,11 +41,12 @@ impl Interrupter {
             return;
         }
         self.state.waiter.nudge();
-        let thread = self.state.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(thread) = *thread {
-            // SAFETY: the thread is alive, since it takes itself out of `thread` before it ends
-            // and the lock is held; `SIGNAL` has a handler since it entered wasm.
-            unsafe { libc::pthread_kill(thread, SIGNAL) };
+        let thread = self.state.thread.load(Ordering::SeqCst);
+        if thread != 0 {
+            // SAFETY: `tgkill` takes any numbers. It reaches a thread of this very program or none,
+            // unlike `pthread_kill`, which must be given one that lives. `SIGNAL` has a handler
+            // since a thread entered wasm, and one that has no request for the thread ignores it.
+            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, SIGNAL) };
         }
     }
 
@@ -66,19 +67,21 @@ impl Interrupter {
     }
 
     /// Takes the request, if there is one.
+    #[inline]
     pub(crate) fn take(&self) -> bool {
-        self.state.is_requested.swap(false, Ordering::SeqCst)
+        // Nearly always there is none, and then a locked instruction is saved.
+        self.is_pending() && self.state.is_requested.swap(false, Ordering::SeqCst)
     }
 
-    /// Makes this thread the one to signal.
-    pub(crate) fn enter(&self) {
-        // SAFETY: has no preconditions.
-        let this = unsafe { libc::pthread_self() };
-        *self.state.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(this);
+    /// Makes this thread the one to signal; `thread` is the kernel's id of it.
+    #[inline]
+    pub(crate) fn enter(&self, thread: i32) {
+        self.state.thread.store(thread, Ordering::Release);
     }
 
     /// This thread is signalled no more.
+    #[inline]
     pub(crate) fn leave(&self) {
-        *self.state.thread.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.state.thread.store(0, Ordering::Release);
     }
 }

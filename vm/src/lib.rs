@@ -28,6 +28,7 @@ pub mod registry;
 mod segments;
 mod stubs;
 mod trap;
+mod typed;
 pub mod types;
 pub mod value;
 
@@ -66,3 +67,4 @@ pub use process::{Config, HostFunc, HostFunction, Placement, Process};
 pub use shared::SharedMemory;
 pub use stubs::Stubs;
 pub use trap::{Frame, Stop, Trap};
+pub use typed::{Params, Results, TypedFunc, WasmValue};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::builtins;
 use crate::code::{Code, TrapCode, TrapSite};
@@ -104,8 +105,13 @@ pub(crate) struct Entry {
     pub(crate) elements_dropped: Vec<bool>,
 }
 
+/// How many processes this program has made.
+static PROCESSES: AtomicU64 = AtomicU64::new(0);
+
 /// A process.
 pub struct Process {
+    /// Tells it from every other process of this program.
+    pub(crate) serial: u64,
     pub(crate) config: Config,
     pub(crate) stubs: Arc<dyn Stubs>,
     pub(crate) types: TypeRegistry,
@@ -130,8 +136,8 @@ pub struct Process {
     pub(crate) unloaded: HashMap<u32, String>,
     /// Code that `link` will place.
     pub(crate) unplaced: Vec<Unplaced>,
-    /// Entry trampoline for each type that was called from the host.
-    pub(crate) entries: HashMap<TypeId, usize>,
+    /// Entry trampoline for each type, by its id; 0 for those that the host has not called yet.
+    pub(crate) entries: Vec<usize>,
     pub(crate) exceptions: crate::exception::Exceptions,
     /// Most bytes of the process memory: the limit, and the maximum of a main that defines it.
     pub(crate) memory_bytes_max: u64,
@@ -157,6 +163,7 @@ impl Process {
         let mut text = Text::new()?;
         let discarded = text.place(vec![discarded_function()], |_| None)?[0].1;
         let mut process = Process {
+            serial: PROCESSES.fetch_add(1, Ordering::Relaxed),
             config: config.clone(),
             stubs,
             types: TypeRegistry::default(),
@@ -173,7 +180,7 @@ impl Process {
             definers: BTreeMap::new(),
             unloaded: HashMap::new(),
             unplaced: Vec::new(),
-            entries: HashMap::new(),
+            entries: Vec::new(),
             exceptions: crate::exception::Exceptions::default(),
             memory_bytes_max: config.memory_bytes_max.min(MEMORY_BYTES_MAX as u64),
             interrupter: crate::interrupt::Interrupter::default(),

@@ -24,7 +24,8 @@ thread_local! {
     /// The innermost activation of this thread. A constant initializer and no destructor: the
     /// handler may read it at any time.
     static CURRENT: Cell<*mut Activation> = const { Cell::new(ptr::null_mut()) };
-    static HANDLER_STACK: Cell<bool> = const { Cell::new(false) };
+    /// The kernel's id of this thread, once it is prepared for traps; 0 before.
+    static THREAD: Cell<i32> = const { Cell::new(0) };
 }
 
 static PREVIOUS: OnceLock<[libc::sigaction; SIGNALS.len()]> = OnceLock::new();
@@ -35,12 +36,23 @@ pub(crate) fn set_current(activation: *mut Activation) -> *mut Activation {
 }
 
 /// Prepares this process and this thread for traps.
+#[inline]
 pub(crate) fn install() -> Result<(), Error> {
+    if THREAD.get() != 0 { Ok(()) } else { install_on_thread() }
+}
+
+/// The kernel's id of this thread, which is prepared for traps.
+#[inline]
+pub(crate) fn thread_id() -> i32 {
+    THREAD.get()
+}
+
+#[cold]
+fn install_on_thread() -> Result<(), Error> {
     PREVIOUS.get_or_init(|| SIGNALS.map(install_one));
-    if !HANDLER_STACK.get() {
-        install_handler_stack()?;
-        HANDLER_STACK.set(true);
-    }
+    install_handler_stack()?;
+    // SAFETY: has no preconditions.
+    THREAD.set(unsafe { libc::gettid() });
     Ok(())
 }
 

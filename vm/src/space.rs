@@ -159,6 +159,7 @@ impl Space {
     }
 
     /// Reads what a function id leads to.
+    #[inline]
     pub(crate) fn function(&self, func: FuncId) -> VmFuncRef {
         let pointer = self.reservation.pointer(self.functions.offset(func.0)).cast::<VmFuncRef>();
         // SAFETY: `offset` checked that the entry exists, so its page is open; the array starts on

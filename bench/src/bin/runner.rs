@@ -83,12 +83,13 @@ fn micro(dir: &Path, name: &str, iterations: u32, reps: u32) -> Result<()> {
     let is_host_loop = name == "M8b";
     let func = modules.func(&test.main, if is_host_loop { "inc" } else { "run" })?;
     // The first round warms up and is not printed.
+    let typed = modules.process_mut().get_typed::<(i32,), i32>(func)?;
     for (rep, count) in std::iter::once(1000).chain((0..reps).map(|_| iterations)).enumerate() {
         let started = Instant::now();
         let result = if is_host_loop {
             let mut value = 0;
             for _ in 0..count {
-                value = call_i32(&mut modules, func, value)?;
+                value = typed.call(modules.process_mut(), (value,))?;
             }
             value
         } else {

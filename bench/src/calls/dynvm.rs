@@ -7,10 +7,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use dynvm_loader::{Handle, Loader, Options};
-use dynvm_vm::HostFunction;
 use dynvm_vm::context::FuncId;
 use dynvm_vm::types::{FuncType, ValType};
 use dynvm_vm::value::Value;
+use dynvm_vm::{HostFunction, TypedFunc};
 
 use super::{Engine, Function};
 use crate::Result;
@@ -20,8 +20,11 @@ pub struct Dynvm {
     loader: Loader,
     funcs: HashMap<String, FuncId>,
     /// What `host_call` calls.
-    callee: Arc<OnceLock<FuncId>>,
+    callee: Arc<OnceLock<Inc>>,
 }
+
+/// A function that `host_call` calls.
+type Inc = TypedFunc<(i32,), i32>;
 
 impl Dynvm {
     /// Loads `main.wasm` of a directory.
@@ -35,6 +38,7 @@ impl Dynvm {
         loader.open_main(&dir.join("main.wasm"))?;
         let mut dynvm = Dynvm { loader, funcs: HashMap::new(), callee };
         let inc = dynvm.func("m0")?;
+        let inc = dynvm.loader.process_mut().get_typed(inc)?;
         dynvm.callee.get_or_init(|| inc);
         Ok(dynvm)
     }
@@ -63,14 +67,18 @@ impl Engine for Dynvm {
         let count = iterations.cast_signed();
         let mut args = vec![Value::I32(count)];
         args.extend(function.arg.map(Value::I32));
-        let started = Instant::now();
+        let started;
         let result = if function.is_host_loop {
+            let process = self.loader.process_mut();
+            let inc: Inc = process.get_typed(func)?;
+            started = Instant::now();
             let mut value = 0;
             for _ in 0..iterations {
-                value = self.call(func, &[Value::I32(value)])?;
+                value = inc.call(process, (value,))?;
             }
             value
         } else {
+            started = Instant::now();
             self.call(func, &args)?
         };
         let elapsed = started.elapsed().as_nanos() as f64;
@@ -82,7 +90,7 @@ impl Engine for Dynvm {
     }
 }
 
-fn host_functions(callee: &Arc<OnceLock<FuncId>>) -> Vec<(String, String, HostFunction)> {
+fn host_functions(callee: &Arc<OnceLock<Inc>>) -> Vec<(String, String, HostFunction)> {
     let callee = Arc::clone(callee);
     let ty = || FuncType { params: [ValType::I32].into(), results: [ValType::I32].into() };
     let inc = HostFunction {
@@ -97,8 +105,8 @@ fn host_functions(callee: &Arc<OnceLock<FuncId>>) -> Vec<(String, String, HostFu
         name: "host_call".to_owned(),
         ty: ty(),
         func: Arc::new(move |process, values| {
-            let func = *callee.get().expect("it is set before anything runs");
-            values[0] = process.call(func, &[Value::I32(values[0].i32())])?[0].raw();
+            let func = callee.get().expect("it is set before anything runs");
+            values[0] = func.call(process, (values[0].i32(),))?.into();
             Ok(())
         }),
     };
