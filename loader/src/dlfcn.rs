@@ -224,6 +224,21 @@ pub(crate) fn symbol(
     }
 }
 
+/// What kind of symbol a handle of a dso finds under a name.
+pub(crate) fn kind_of(linker: &Linker, handle: u32, name: &str) -> Result<SymbolKind, LoadError> {
+    let id = dso_of_handle(linker, handle)?;
+    let symbols = linker.map.closure(id);
+    let mut symbols = symbols.iter().map(|id| linker.map.dso(*id).symbols.get(name));
+    let scope = || format!("`{}`", linker.map.dso(id).name);
+    let found = symbols.find_map(|symbol| symbol.map(|symbol| symbol.kind));
+    found.ok_or_else(|| LoadError::SymbolNotFound { symbol: name.to_owned(), scope: scope() })
+}
+
+/// Leaves an error for `dlerror`.
+pub(crate) fn set_error(linker: &Mutex<Linker>, error: &LoadError) {
+    lock(linker).dl.error = Some(error.to_string());
+}
+
 /// A function's canonical table index, made on demand, or the address of data.
 fn address_of(
     linker: &mut Linker,
@@ -249,7 +264,7 @@ fn address_of(
     Ok(Some(slot))
 }
 
-fn dso_of_handle(linker: &Linker, handle: u32) -> Result<DsoId, LoadError> {
+pub(crate) fn dso_of_handle(linker: &Linker, handle: u32) -> Result<DsoId, LoadError> {
     let invalid = LoadError::InvalidHandle { handle: handle.into() };
     let Some(distance) = handle.checked_sub(HANDLE_BASE) else { return Err(invalid) };
     let id = DsoId(distance / 16);

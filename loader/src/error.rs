@@ -194,6 +194,8 @@ pub struct UndefinedSymbol {
     pub name: String,
     /// Which dsos need it, in load order.
     pub needed_by: Vec<String>,
+    /// Whether it is a function of Emscripten's JavaScript, which no library defines.
+    pub is_javascript: bool,
 }
 
 impl LoadError {
@@ -313,18 +315,35 @@ fn write_names(f: &mut fmt::Formatter<'_>, names: &[String]) -> fmt::Result {
 }
 
 fn write_undefined(f: &mut fmt::Formatter<'_>, symbols: &[UndefinedSymbol]) -> fmt::Result {
-    if let [symbol] = symbols {
-        write!(f, "undefined symbol `{}` (needed by ", symbol.name)?;
-        write_names(f, &symbol.needed_by)?;
-        return f.write_str(")");
+    let (javascript, missing): (Vec<_>, Vec<_>) =
+        symbols.iter().partition(|symbol| symbol.is_javascript);
+    match *missing {
+        [] => {}
+        [symbol] => write_symbol(f, "undefined symbol ", symbol)?,
+        _ => {
+            write!(f, "{} undefined symbols", missing.len())?;
+            missing.iter().try_for_each(|symbol| write_symbol(f, "\n  ", symbol))?;
+        }
     }
-    write!(f, "{} undefined symbols", symbols.len())?;
-    for symbol in symbols {
-        write!(f, "\n  `{}` (needed by ", symbol.name)?;
-        write_names(f, &symbol.needed_by)?;
-        f.write_str(")")?;
+    if javascript.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    if !missing.is_empty() {
+        f.write_str("\nand ")?;
+    }
+    match *javascript {
+        [symbol] => write_symbol(f, "no JavaScript here: function of Emscripten's ", symbol),
+        _ => {
+            write!(f, "no JavaScript here: {} functions of Emscripten's", javascript.len())?;
+            javascript.iter().try_for_each(|symbol| write_symbol(f, "\n  ", symbol))
+        }
+    }
+}
+
+fn write_symbol(f: &mut fmt::Formatter<'_>, start: &str, symbol: &UndefinedSymbol) -> fmt::Result {
+    write!(f, "{start}`{}` (needed by ", symbol.name)?;
+    write_names(f, &symbol.needed_by)?;
+    f.write_str(")")
 }
 
 #[cfg(test)]
@@ -351,6 +370,7 @@ mod tests {
         let symbol = |name: &str, needed_by: &[&str]| UndefinedSymbol {
             name: name.to_owned(),
             needed_by: needed_by.iter().map(|&name| name.to_owned()).collect(),
+            is_javascript: name.starts_with("emscripten_"),
         };
         check(
             &LoadError::Undefined { symbols: vec![symbol("f", &["a.so"])] },
@@ -361,6 +381,17 @@ mod tests {
                 symbols: vec![symbol("f", &["a.so", "b.so"]), symbol("g", &["b.so"])],
             },
             "2 undefined symbols\n  `f` (needed by a.so, b.so)\n  `g` (needed by b.so)",
+        );
+        check(
+            &LoadError::Undefined { symbols: vec![symbol("emscripten_sleep", &["a.so"])] },
+            "no JavaScript here: function of Emscripten's `emscripten_sleep` (needed by a.so)",
+        );
+        let symbols = ["emscripten_f", "f", "emscripten_g"].map(|name| symbol(name, &["a.so"]));
+        check(
+            &LoadError::Undefined { symbols: symbols.to_vec() },
+            "undefined symbol `f` (needed by a.so)\n\
+             and no JavaScript here: 2 functions of Emscripten's\n  \
+             `emscripten_f` (needed by a.so)\n  `emscripten_g` (needed by a.so)",
         );
     }
 }

@@ -60,7 +60,11 @@ impl fmt::Display for Listing {
         }
         for symbol in &self.undefined {
             let needed_by = symbol.needed_by.join(", ");
-            writeln!(f, "undefined symbol: {}, needed by {needed_by}", symbol.name)?;
+            let what = match symbol.is_javascript {
+                true => "function of JavaScript",
+                false => "undefined symbol",
+            };
+            writeln!(f, "{what}: {}, needed by {needed_by}", symbol.name)?;
         }
         Ok(())
     }

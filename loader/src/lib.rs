@@ -10,6 +10,7 @@
 //! constructors, dependencies first. A load that fails leaves nothing behind.
 //!
 //! While the guest runs, [`dlfcn`] serves its `dlopen` and `dlsym` through the same phases.
+//! [`dialect`] has what older and other dialects of all this need besides.
 //!
 //! **Invariant:** no guest code runs while the linker's state is locked.
 #![forbid(unsafe_code)]
@@ -29,6 +30,7 @@ mod bind;
 mod cache;
 mod close;
 mod deps;
+mod dialect;
 mod dwarf;
 mod exception;
 mod exit;

@@ -10,6 +10,7 @@ use dynvm_vm::Process;
 use dynvm_vm::instance::TagId;
 use dynvm_vm::types::TypeId;
 
+use crate::dialect;
 use crate::dlfcn::DlState;
 use crate::dso::{Dso, DsoId};
 use crate::exit::Destructors;
@@ -35,6 +36,8 @@ pub(crate) struct Linker {
     pub(crate) compiler: Arc<Compiler>,
     pub(crate) cache: Option<crate::cache::Cache>,
     pub(crate) dl: DlState,
+    /// What the other dialects remember.
+    pub(crate) dialects: dialect::State,
     pub(crate) destructors: Destructors,
     pub(crate) statistics: Statistics,
     pub(crate) stack_size_bytes: u64,

@@ -9,6 +9,7 @@ use dynvm_vm::{Config, HostFunction, Process, Stop};
 
 use crate::cache::Cache;
 use crate::close;
+use crate::dialect;
 use crate::dlfcn::{self, Flags};
 use crate::dwarf::{Location, SourceLines};
 use crate::error::LoadError;
@@ -113,6 +114,7 @@ impl Loader {
             compiler,
             cache: options.cache,
             dl: dlfcn::DlState::default(),
+            dialects: dialect::State::default(),
             destructors: exit::Destructors::default(),
             statistics: Statistics::default(),
             stack_size_bytes: options.stack_size_bytes,
@@ -122,6 +124,13 @@ impl Loader {
         let weak = Arc::downgrade(&linker);
         for (name, function) in dlfcn::functions(&weak).into_iter().chain(exit::functions(&weak)) {
             lock(&linker).hosts.add(dlfcn::MODULE.to_owned(), name.to_owned(), function);
+        }
+        for (module, name, function) in dialect::functions(&weak) {
+            // What the embedder gave under these names is meant to be used.
+            let hosts = &mut lock(&linker).hosts;
+            if hosts.func_type(module, name).is_none() {
+                hosts.add(module.to_owned(), name.to_owned(), function);
+            }
         }
         Ok(Loader {
             process,

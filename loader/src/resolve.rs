@@ -16,6 +16,7 @@ use dynvm_vm::types::{
 };
 use dynvm_vm::{Error, Process};
 
+use crate::dialect::emscripten;
 use crate::dlfcn;
 use crate::dso::{Dso, DsoId};
 use crate::error::{LoadError, Mismatch, UndefinedSymbol};
@@ -120,7 +121,8 @@ impl Resolver<'_> {
         let name = symbol_name(import);
         let needed_by = dso.name.to_string();
         let position = *self.undefined_by_name.entry(name.clone()).or_insert_with(|| {
-            self.undefined.push(UndefinedSymbol { name, needed_by: Vec::new() });
+            let is_javascript = emscripten::is_javascript(dso, import);
+            self.undefined.push(UndefinedSymbol { name, needed_by: Vec::new(), is_javascript });
             self.undefined.len() - 1
         });
         let symbol = &mut self.undefined[position];
@@ -186,6 +188,9 @@ impl Resolver<'_> {
         if let Some(func) = self.host_function(dso, &import.module, name, Some(ty))? {
             return Ok(func);
         }
+        if let Some(func) = self.emscripten_function(dso, import, ty)? {
+            return Ok(func);
+        }
         let is_weak = is_weak(dso, name);
         if !is_weak && !self.is_lazy {
             return Err(Unresolved::Undefined);
@@ -198,6 +203,30 @@ impl Resolver<'_> {
         );
         let stub = self.hosts.stub(self.process, &symbol, &dso.name, ty);
         stub.map_err(|source| vm(dso, source).into())
+    }
+
+    /// A function of Emscripten's that needs no JavaScript.
+    fn emscripten_function(
+        &mut self,
+        dso: &Dso,
+        import: &Import,
+        ty: TypeId,
+    ) -> Result<Option<FuncId>, LoadError> {
+        if import.module != "env" {
+            return Ok(None);
+        }
+        let module = emscripten::MODULE;
+        let found = self.host_function(dso, module, &import.field, Some(ty))?;
+        if found.is_some() {
+            return Ok(found);
+        }
+        let shown = self.process.func_type(ty).map(|ty| ty.as_ref().clone()).unwrap_or_default();
+        let Some(function) = emscripten::invoke(&import.field, &shown) else { return Ok(None) };
+        let name = format!("{} {shown}", import.field);
+        if self.hosts.func_type(module, &name).is_none() {
+            self.hosts.add(module.to_owned(), name.clone(), function);
+        }
+        self.host_function(dso, module, &name, Some(ty))
     }
 
     /// Which function of which dso an import of a function names.
