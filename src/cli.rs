@@ -161,7 +161,7 @@ pub struct Run {
 /// When a function must be defined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Bind {
-    /// When it is called: the call traps
+    /// When it is called first
     Lazy,
     /// When the program is loaded
     Now,

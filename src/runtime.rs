@@ -26,7 +26,8 @@ pub struct Options {
     /// Bytes of stack; `None` is 8 MiB. A guest has two of them: one for what its code keeps in
     /// registers and locals, one in its memory for what it takes the address of.
     pub stack_size_bytes: Option<u64>,
-    /// Whether functions that nobody defines trap when called instead of failing the load.
+    /// Whether functions that nobody defines are looked for when they are called, instead of failing
+    /// the load.
     pub is_lazy: bool,
     /// Whether every NaN that arithmetic gives has the same bits on every processor.
     pub is_nan_canonical: bool,

@@ -15,6 +15,7 @@ use crate::got::{FunctionSlots, elements_of};
 use crate::layout::Space;
 use crate::link_map::LinkMap;
 use crate::resolve::{Reference, References};
+use crate::unbound::Unbound;
 
 /// Gives every function whose address the batch takes its canonical slot. Returns those that got
 /// a fresh one: their table elements are to be filled once they have code.
@@ -74,7 +75,7 @@ fn function(reference: &Reference) -> Option<FuncId> {
 /// until that one is bound.
 pub(crate) fn bind(
     map: &mut LinkMap,
-    slots: &FunctionSlots,
+    (slots, unbound_functions): (&FunctionSlots, &Unbound),
     process: &mut Process,
     references: &References,
 ) -> Result<(), LoadError> {
@@ -90,8 +91,10 @@ pub(crate) fn bind(
             return Err(LoadError::ImportCycle { dsos });
         }
         for (id, imports) in ready {
-            let bound = bind_one(map, slots, process, map.dso(*id), imports)
-                .map_err(|source| LoadError::Vm { dso: map.dso(*id).name.to_string(), source })?;
+            let bound =
+                bind_one(map, (slots, unbound_functions), process, map.dso(*id), imports).map_err(
+                    |source| LoadError::Vm { dso: map.dso(*id).name.to_string(), source },
+                )?;
             let lenders = lenders(map, slots, *id, imports);
             let dso = map.dso_mut(*id);
             dso.global_slots = bound;
@@ -115,7 +118,7 @@ fn definer(reference: &Reference) -> Option<DsoId> {
 
 fn bind_one(
     map: &LinkMap,
-    slots: &FunctionSlots,
+    functions: (&FunctionSlots, &Unbound),
     process: &mut Process,
     dso: &Dso,
     imports: &[Reference],
@@ -126,7 +129,7 @@ fn bind_one(
     for (import, reference) in dso.module.imports.iter().zip(imports) {
         let is_global = matches!(import.ty, EntityType::Global(_));
         let is_assigned = is_global && assigned.next().unwrap_or(true);
-        let given = external(map, slots, process, import, *reference, is_assigned)?;
+        let given = external(map, functions, process, import, *reference, is_assigned)?;
         if let Extern::Global(GlobalPlace::Slot(slot)) = given
             && !matches!(reference, Reference::Global(..))
         {
@@ -171,7 +174,7 @@ fn assigned_globals(module: &Module) -> Vec<bool> {
 
 fn external(
     map: &LinkMap,
-    slots: &FunctionSlots,
+    (slots, unbound): (&FunctionSlots, &Unbound),
     process: &mut Process,
     import: &Import,
     reference: Reference,
@@ -180,7 +183,7 @@ fn external(
     let instance = |id: DsoId, process: &Process| process.instance(map.dso(id).instance()).clone();
     let number = match reference {
         Reference::Func(func) => {
-            return Ok(Extern::Func(Callee { func, is_preemptible: false }));
+            return Ok(Extern::Func(Callee { func, is_preemptible: unbound.can_change(func) }));
         }
         Reference::StackPointer => return Ok(Extern::Global(GlobalPlace::StackPointer)),
         Reference::ProcessMemory => return Ok(Extern::Memory(MemoryId::PROCESS)),

@@ -57,6 +57,10 @@ impl Flags {
         self.0 & Self::NOLOAD.0 != 0
     }
 
+    pub(crate) fn is_lazy(self) -> bool {
+        self.0 & Self::LAZY.0 != 0 && self.0 & Self::NOW.0 == 0
+    }
+
     fn is_global(self) -> bool {
         self.0 & Self::GLOBAL.0 != 0
     }

@@ -1,20 +1,16 @@
-//! Functions of the host, and stubs for functions that nobody defines.
+//! Functions of the host.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use dynvm_vm::code::TrapCode;
 use dynvm_vm::context::FuncId;
-use dynvm_vm::types::{FuncType, TypeId};
-use dynvm_vm::{Error, HostFunction, Process, Trap};
+use dynvm_vm::types::FuncType;
+use dynvm_vm::{Error, HostFunction, Process};
 
 /// What the host defines, by module and field. A function gets its place in the process when a
 /// dso first binds to it.
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
     functions: HashMap<String, HashMap<String, Host>>,
-    /// Stubs, by the message of their trap and their type.
-    stubs: HashMap<(String, TypeId), FuncId>,
 }
 
 #[derive(Debug)]
@@ -53,30 +49,5 @@ impl Hosts {
             host.func = Some(process.add_host_function(host.function.clone())?);
         }
         Ok(host.func)
-    }
-
-    /// A function that traps, naming the symbol that nobody defines and who calls it.
-    pub(crate) fn stub(
-        &mut self,
-        process: &mut Process,
-        symbol: &str,
-        needed_by: &str,
-        ty: TypeId,
-    ) -> Result<FuncId, Error> {
-        let message = format!("`{symbol}` (needed by {needed_by})");
-        if let Some(func) = self.stubs.get(&(message.clone(), ty)) {
-            return Ok(*func);
-        }
-        let detail = message.clone();
-        let function = HostFunction {
-            name: symbol.to_owned(),
-            ty: process.func_type(ty).map(|ty| (**ty).clone()).unwrap_or_default(),
-            func: Arc::new(move |_, _| {
-                Err(Trap::new(TrapCode::UndefinedSymbol, detail.clone()).into())
-            }),
-        };
-        let func = process.add_host_function_as(function, ty)?;
-        self.stubs.insert((message, ty), func);
-        Ok(func)
     }
 }

@@ -91,7 +91,7 @@ fn list_into(
         let Linker { map, search, .. } = linker;
         deps::read_start(map, search, path, preload)?
     };
-    let undefined = match open::prepare(linker, process, &batch) {
+    let undefined = match open::prepare(linker, process, &batch, linker.is_lazy) {
         Ok(_) => Vec::new(),
         Err(LoadError::Undefined { symbols }) if batch.missing.is_empty() => symbols,
         Err(LoadError::Undefined { .. }) => Vec::new(),

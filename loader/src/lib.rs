@@ -47,6 +47,7 @@ mod run;
 pub mod scope;
 pub mod search;
 pub mod symbol;
+mod unbound;
 
 pub use cache::{Cache, Content};
 pub use dlfcn::Flags;

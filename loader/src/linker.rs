@@ -20,6 +20,7 @@ use crate::layout::Space;
 use crate::link_map::LinkMap;
 use crate::scope::Scope;
 use crate::search::Search;
+use crate::unbound::Unbound;
 
 /// What loading reads and changes. It is never locked while guest code runs, which can come back
 /// through `dlopen`.
@@ -31,6 +32,7 @@ pub(crate) struct Linker {
     pub(crate) space: Space,
     pub(crate) slots: FunctionSlots,
     pub(crate) hosts: Hosts,
+    pub(crate) unbound: Unbound,
     /// Tags that the loader made, by name.
     pub(crate) tags: HashMap<String, (TagId, TypeId)>,
     pub(crate) compiler: Arc<Compiler>,
@@ -41,7 +43,8 @@ pub(crate) struct Linker {
     pub(crate) destructors: Destructors,
     pub(crate) statistics: Statistics,
     pub(crate) stack_size_bytes: u64,
-    /// Whether functions that nobody defines trap when called instead of failing the load.
+    /// Whether functions that nobody defines are looked for when they are called instead of failing
+    /// the load.
     pub(crate) is_lazy: bool,
     /// Whether guest code runs that relocates a batch: no other load can start.
     pub(crate) is_relocating: bool,
@@ -130,6 +133,8 @@ impl Linker {
         }
         // Beyond this point no element of the table names a function that goes.
 
+        let ids: Vec<DsoId> = removed.iter().map(|dso| dso.id).collect();
+        self.unbound.forget(process, &ids);
         for dso in removed {
             if let Some(instance) = dso.instance {
                 process.discard(instance);

@@ -1,7 +1,7 @@
 //! The loader as its users see it: one process, what is loaded into it, and ways to run it.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use dynvm_jit::{Compiler, Settings};
 use dynvm_vm::value::Value;
@@ -21,6 +21,7 @@ use crate::linker::{Linker, Statistics, lock};
 use crate::open;
 use crate::run;
 use crate::search::{GuestFiles, Search};
+use crate::unbound::FirstCalls;
 
 /// What a loader is made with.
 #[derive(Clone)]
@@ -31,7 +32,8 @@ pub struct Options {
     pub preload: Vec<PathBuf>,
     /// Bytes of the guest's stack in its memory.
     pub stack_size_bytes: u64,
-    /// Whether functions that nobody defines trap when called instead of failing the load.
+    /// Whether functions that nobody defines are looked for when they are called, instead of failing
+    /// the load.
     pub is_lazy: bool,
     /// The guest's view of the file system; `None` grants nothing.
     pub guest_files: Option<Arc<dyn GuestFiles>>,
@@ -92,7 +94,7 @@ impl Loader {
         })?;
         let compiler = Arc::new(compiler);
         let stubs: Arc<dyn dynvm_vm::Stubs> = Arc::<Compiler>::clone(&compiler);
-        let process = Process::new(&options.config, stubs)
+        let mut process = Process::new(&options.config, stubs)
             .map_err(|source| LoadError::Vm { dso: "the process".to_owned(), source })?;
         let mut hosts = Hosts::default();
         for (module, field, function) in options.host_functions {
@@ -110,6 +112,7 @@ impl Loader {
             space: crate::layout::Space::default(),
             slots: crate::got::FunctionSlots::default(),
             hosts,
+            unbound: crate::unbound::Unbound::default(),
             tags: std::collections::HashMap::new(),
             compiler,
             cache: options.cache,
@@ -122,6 +125,7 @@ impl Loader {
             is_relocating: false,
         }));
         let weak = Arc::downgrade(&linker);
+        process.set_resolver(Arc::new(FirstCalls(Weak::clone(&weak))));
         for (name, function) in dlfcn::functions(&weak).into_iter().chain(exit::functions(&weak)) {
             lock(&linker).hosts.add(dlfcn::MODULE.to_owned(), name.to_owned(), function);
         }
@@ -207,7 +211,7 @@ impl Loader {
     /// # Errors
     /// If it cannot be loaded, in which case nothing is, or one of its constructors stops.
     pub fn open(&mut self, path: &Path, flags: Flags) -> Result<Handle, LoadError> {
-        let opened = open::open_path(&self.linker, &mut self.process, path)?;
+        let opened = open::open_path(&self.linker, &mut self.process, path, flags)?;
         let finished = dlfcn::finish(&self.linker, &mut self.process, opened, flags);
         let id = finished.map_err(|stop| LoadError::Stopped {
             dso: path.display().to_string(),

@@ -1,6 +1,5 @@
 //! The main path: from a file to dsos whose constructors can run. All or nothing.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -34,7 +33,7 @@ pub(crate) fn open_main(
     program: &Path,
     preloads: &[PathBuf],
 ) -> Result<Opened, LoadError> {
-    load(linker, process, |linker| {
+    load(linker, process, false, |linker| {
         let Linker { map, search, .. } = linker;
         if map.main().is_some() {
             return Err(LoadError::SecondMain);
@@ -74,7 +73,7 @@ pub(crate) fn open_library(
     };
     match (loaded, found) {
         (Some(root), _) => Ok(Opened { root, constructors: Vec::new() }),
-        (None, Some(found)) if !flags.is_noload() => open_found(linker, process, found),
+        (None, Some(found)) if !flags.is_noload() => open_found(linker, process, found, flags),
         _ => Err(LoadError::NotLoaded { name: name.to_owned() }),
     }
 }
@@ -84,24 +83,30 @@ pub(crate) fn open_path(
     linker: &Mutex<Linker>,
     process: &mut Process,
     path: &Path,
+    flags: dlfcn::Flags,
 ) -> Result<Opened, LoadError> {
     let found =
         host_path(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
-    open_found(linker, process, found)
+    open_found(linker, process, found, flags)
 }
 
 fn open_found(
     linker: &Mutex<Linker>,
     process: &mut Process,
     found: Found,
+    flags: dlfcn::Flags,
 ) -> Result<Opened, LoadError> {
-    load(linker, process, |linker| deps::read_opened(&mut linker.map, &linker.search, found))
+    load(linker, process, flags.is_lazy(), |linker| {
+        deps::read_opened(&mut linker.map, &linker.search, found)
+    })
 }
 
 /// Loads the batch that `read` puts at the end of the link map. On error everything is as it was.
+/// What `is_lazy` asks for, the linker's options can ask for too.
 fn load(
     shared: &Mutex<Linker>,
     process: &mut Process,
+    is_lazy: bool,
     read: impl FnOnce(&mut Linker) -> Result<Batch, LoadError>,
 ) -> Result<Opened, LoadError> {
     let mut linker = lock(shared);
@@ -110,7 +115,7 @@ fn load(
     }
     let mark = linker.map.next_id();
     let tags = linker.tags.clone();
-    let linked = link(&mut linker, process, read);
+    let linked = link(&mut linker, process, is_lazy, read);
     let (root, relocations, constructors) = linked.inspect_err(|_| {
         linker.discard(process, mark);
         // Whoever comes next may say of what type a language's tag is.
@@ -137,6 +142,7 @@ fn load(
 fn link(
     linker: &mut Linker,
     process: &mut Process,
+    is_lazy: bool,
     read: impl FnOnce(&mut Linker) -> Result<Batch, LoadError>,
 ) -> Result<(DsoId, Vec<Relocation>, Vec<Constructor>), LoadError> {
     let started = Instant::now();
@@ -147,12 +153,12 @@ fn link(
     linker.statistics.read += started.elapsed();
 
     let started = Instant::now();
-    let references = prepare(linker, process, &batch)?;
-    let Linker { map, space, slots, .. } = linker;
+    let references = prepare(linker, process, &batch, is_lazy || linker.is_lazy)?;
+    let Linker { map, space, slots, unbound, .. } = linker;
     let fresh = bind::assign_slots(map, slots, space, process, &references)?;
     // Beyond this point every symbol has its final address.
 
-    bind::bind(map, slots, process, &references)?;
+    bind::bind(map, (slots, unbound), process, &references)?;
     linker.statistics.bind += started.elapsed();
 
     let started = Instant::now();
@@ -176,6 +182,7 @@ pub(crate) fn prepare(
     linker: &mut Linker,
     process: &mut Process,
     batch: &Batch,
+    is_lazy: bool,
 ) -> Result<References, LoadError> {
     declare(linker, process, batch.mark)?;
     let is_start = linker.map.main().is_some_and(|main| main.id >= batch.mark);
@@ -191,18 +198,7 @@ pub(crate) fn prepare(
     set_scopes(linker, batch, is_start);
     linker.statistics.dsos += linker.map.ids_from(batch.mark).len();
 
-    let mut resolver = Resolver {
-        map: &linker.map,
-        global: &linker.global,
-        space: &linker.space,
-        hosts: &mut linker.hosts,
-        tags: &mut linker.tags,
-        process,
-        is_lazy: linker.is_lazy,
-        bound: Vec::new(),
-        undefined: Vec::new(),
-        undefined_by_name: HashMap::new(),
-    };
+    let mut resolver = Resolver::new(linker, process, is_lazy);
     let references = resolver.resolve(batch.mark)?;
     for (id, bound_to) in std::mem::take(&mut resolver.bound) {
         linker.map.dso_mut(id).bound_to = bound_to;

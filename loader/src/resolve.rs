@@ -24,8 +24,10 @@ use crate::exit;
 use crate::host::Hosts;
 use crate::layout::Space;
 use crate::link_map::LinkMap;
+use crate::linker::Linker;
 use crate::scope::Scope;
 use crate::symbol::{Symbol, SymbolKind};
+use crate::unbound::Unbound;
 
 pub(crate) use address::address;
 
@@ -70,8 +72,11 @@ pub(crate) struct Resolver<'a> {
     pub(crate) hosts: &'a mut Hosts,
     pub(crate) tags: &'a mut HashMap<String, (TagId, TypeId)>,
     pub(crate) process: &'a mut Process,
-    /// Whether functions that nobody defines trap when called instead of failing the load.
+    pub(crate) unbound: &'a mut Unbound,
+    /// Whether functions that nobody defines are looked for when they are called.
     pub(crate) is_lazy: bool,
+    /// Whether this is such a call: what nobody defines now is undefined.
+    pub(crate) is_first_call: bool,
     /// Who is bound to whom.
     pub(crate) bound: Vec<(DsoId, BTreeSet<DsoId>)>,
     pub(crate) undefined: Vec<UndefinedSymbol>,
@@ -80,7 +85,7 @@ pub(crate) struct Resolver<'a> {
 }
 
 /// Why one import has no reference.
-enum Unresolved {
+pub(crate) enum Unresolved {
     /// Nobody defines it.
     Undefined,
     /// Something defines it that does not fit.
@@ -90,6 +95,26 @@ enum Unresolved {
 impl From<LoadError> for Unresolved {
     fn from(error: LoadError) -> Self {
         Unresolved::Mismatch(error)
+    }
+}
+
+impl<'a> Resolver<'a> {
+    /// A resolver over all that `linker` knows, which has found nothing yet.
+    pub(crate) fn new(linker: &'a mut Linker, process: &'a mut Process, is_lazy: bool) -> Self {
+        Resolver {
+            map: &linker.map,
+            global: &linker.global,
+            space: &linker.space,
+            hosts: &mut linker.hosts,
+            tags: &mut linker.tags,
+            unbound: &mut linker.unbound,
+            process,
+            is_lazy,
+            is_first_call: false,
+            bound: Vec::new(),
+            undefined: Vec::new(),
+            undefined_by_name: HashMap::new(),
+        }
     }
 }
 
@@ -167,7 +192,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn function(
+    pub(crate) fn function(
         &mut self,
         dso: &Dso,
         import: &Import,
@@ -195,14 +220,18 @@ impl Resolver<'_> {
         if !is_weak && !self.is_lazy {
             return Err(Unresolved::Undefined);
         }
+        if self.is_first_call {
+            return Err(Unresolved::Undefined);
+        }
         let symbol = symbol_name(import);
         let weak = if is_weak { "undefined weak symbol" } else { "undefined symbol" };
         tracing::debug!(
             target: "dynvm::symbols",
-            "{weak} `{symbol}`: a call from {} traps", dso.name
+            "{weak} `{symbol}`: a call from {} {}", dso.name,
+            if self.is_lazy { "looks for it again" } else { "traps" }
         );
-        let stub = self.hosts.stub(self.process, &symbol, &dso.name, ty);
-        stub.map_err(|source| vm(dso, source).into())
+        let func = self.unbound.add(self.process, dso, import, ty, self.is_lazy);
+        func.map_err(|source| vm(dso, source).into())
     }
 
     /// A function of Emscripten's that needs no JavaScript.
@@ -392,7 +421,7 @@ fn is_weak(dso: &Dso, field: &str) -> bool {
     dso.dylink.as_ref().is_some_and(|dylink| dylink.import_flags(field).is_weak())
 }
 
-fn symbol_name(import: &Import) -> String {
+pub(crate) fn symbol_name(import: &Import) -> String {
     match import.module.as_str() {
         "env" | "GOT.mem" | "GOT.func" => import.field.clone(),
         module => format!("{module}.{}", import.field),

@@ -110,7 +110,7 @@ stubs! {
 ///
 /// # Safety
 /// `pinned` is what the pinned register holds in compiled code.
-unsafe fn process<'a>(pinned: usize) -> &'a mut Process {
+pub(crate) unsafe fn process<'a>(pinned: usize) -> &'a mut Process {
     let context = (pinned - size_of::<VmContext>()) as *const VmContext;
     // SAFETY: by this function's duty a context ends at `pinned`. `Process::enter` stores there the
     // `&mut Process` that it was given, and uses it no more until wasm returns: for the length of
@@ -122,7 +122,7 @@ unsafe fn process<'a>(pinned: usize) -> &'a mut Process {
 ///
 /// # Safety
 /// As for [`process`].
-unsafe fn activation<'a>(pinned: usize) -> &'a mut Activation {
+pub(crate) unsafe fn activation<'a>(pinned: usize) -> &'a mut Activation {
     let context = (pinned - size_of::<VmContext>()) as *const VmContext;
     // SAFETY: by this function's duty a context ends at `pinned`; while compiled code runs, its
     // `activation` is the live one of the innermost `Process::enter`, which does not touch it
@@ -182,7 +182,7 @@ unsafe fn leave(pinned: usize, stop: Stop) -> ! {
 ///
 /// # Safety
 /// As for [`raise`].
-unsafe fn or_raise<T>(pinned: usize, result: Result<T, Stop>) -> T {
+pub(crate) unsafe fn or_raise<T>(pinned: usize, result: Result<T, Stop>) -> T {
     match result {
         Ok(value) => value,
         // SAFETY: this function's duty.
@@ -193,7 +193,7 @@ unsafe fn or_raise<T>(pinned: usize, result: Result<T, Stop>) -> T {
 // Every function below is entered only through its stub. So `pinned` is the pinned register, which
 // is the duty of `process`; and none of them owns anything while it raises, the duty of `raise`.
 
-unsafe extern "C" fn overflow(pinned: usize) -> ! {
+pub(crate) unsafe extern "C" fn overflow(pinned: usize) -> ! {
     // SAFETY: see above.
     unsafe { raise(pinned, TrapCode::StackOverflow.into()) }
 }

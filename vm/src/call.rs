@@ -278,6 +278,9 @@ impl Process {
     /// return address is on top of the stack, or below the frame pointer just pushed; the chain of
     /// frame pointers does not know it.
     fn caller_of_unfinished(&self, chain: &Chain, pc: usize, is_return: bool) -> Option<usize> {
+        if !is_return && self.text.plt().contains(pc) {
+            return Some(chain.top[self.text.plt().words_pushed(pc)]);
+        }
         let location = self.text.locate(pc, is_return).filter(|_| !is_return)?;
         match location.code_offset {
             0 => Some(chain.top[0]),

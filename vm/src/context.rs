@@ -175,7 +175,7 @@ builtins! {
 }
 
 /// Room for builtins in the context: with it the context is a multiple of 64 bytes.
-const BUILTINS_MAX: usize = 35;
+const BUILTINS_MAX: usize = 34;
 
 /// The state of a thread that runs wasm.
 #[repr(C, align(64))]
@@ -184,6 +184,8 @@ pub struct VmContext {
     /// Address of each [`Builtin`]. Longer than their number, so that a new one moves no field: the
     /// fields used most stay close to the pinned register, where displacements are short.
     pub builtins: [usize; BUILTINS_MAX],
+    /// Where the first entry of the PLT leads.
+    pub resolver: usize,
     /// The `Process`, while wasm runs; set at each entry.
     pub process: usize,
     /// The innermost entry from the host (`entry::Activation`), 0 when no wasm runs.
@@ -219,6 +221,8 @@ macro_rules! context_offsets {
 context_offsets! {
     /// `builtins`, from the pinned register.
     BUILTINS = builtins;
+    /// `resolver`, from the pinned register.
+    RESOLVER = resolver;
     /// `host_call_fp`, from the pinned register.
     HOST_CALL_FP = host_call_fp;
     /// `host_call_pc`, from the pinned register.

@@ -23,6 +23,7 @@ mod inspect;
 pub mod instance;
 pub mod module;
 mod parking;
+mod plt;
 mod process;
 pub mod registry;
 mod segments;
@@ -44,6 +45,8 @@ mod interrupt;
 mod memory;
 #[expect(unsafe_code, reason = "maps address space and changes its protection")]
 mod reservation;
+#[expect(unsafe_code, reason = "is called by machine code for what has none yet")]
+mod resolver;
 #[expect(unsafe_code, reason = "races with guests on bytes that several processes have")]
 mod shared;
 #[expect(unsafe_code, reason = "handles signals")]
@@ -64,6 +67,7 @@ pub use bind::constant_global;
 pub use error::Error;
 pub use interrupt::Interrupter;
 pub use process::{Config, HostFunc, HostFunction, Placement, Process};
+pub use resolver::Resolver;
 pub use shared::SharedMemory;
 pub use stubs::Stubs;
 pub use trap::{Frame, Stop, Trap};

@@ -78,6 +78,8 @@ pub(crate) enum Definer {
     Host(u32),
     /// An entry trampoline: never called by wasm.
     Stub,
+    /// Nobody yet; its name is in `Process::unbound`.
+    Unbound,
     /// An instance that was discarded.
     Gone,
 }
@@ -134,6 +136,9 @@ pub struct Process {
     /// What stood in elements of the process table that are null now: names of functions that were
     /// unloaded.
     pub(crate) unloaded: HashMap<u32, String>,
+    /// Names of functions that were made without a definition.
+    pub(crate) unbound: HashMap<FuncId, String>,
+    pub(crate) resolver: Option<Arc<dyn crate::resolver::Resolver>>,
     /// Code that `link` will place.
     pub(crate) unplaced: Vec<Unplaced>,
     /// Entry trampoline for each type, by its id; 0 for those that the host has not called yet.
@@ -179,6 +184,8 @@ impl Process {
             host_functions: Vec::new(),
             definers: BTreeMap::new(),
             unloaded: HashMap::new(),
+            unbound: HashMap::new(),
+            resolver: None,
             unplaced: Vec::new(),
             entries: Vec::new(),
             exceptions: crate::exception::Exceptions::default(),
@@ -189,6 +196,7 @@ impl Process {
         let table_base = process.process_table().base();
         process.set_context(|context| {
             context.builtins[..Builtin::COUNT].copy_from_slice(&builtins::addresses());
+            context.resolver = crate::resolver::address();
             context.stack_limit = limit;
             context.table_base = table_base;
             context.table_len = 1;
@@ -259,6 +267,10 @@ impl Process {
             Some((_, Definer::Host(number))) => {
                 format!("host!{}", self.host_functions[*number as usize].name)
             }
+            Some((_, Definer::Unbound)) => self
+                .unbound
+                .get(&func)
+                .map_or_else(|| format!("function {}", func.0), String::clone),
             Some((_, Definer::Gone)) => format!("unloaded function {}", func.0),
             Some((_, Definer::Stub)) | None => format!("function {}", func.0),
         }
@@ -428,7 +440,8 @@ impl Process {
         let space = &self.space;
         let address_of = |func: FuncId| {
             let function = space.function(func);
-            (function.code != 0 && function.type_id != TypeId(0)).then_some(function.code)
+            let is_known = function.code != 0 && function.type_id != TypeId(0);
+            is_known.then_some(function.code)
         };
         let placed = self.text.place(batch, address_of)?;
         for (func, code) in placed {

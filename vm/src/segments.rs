@@ -80,7 +80,7 @@ impl Process {
     /// # Errors
     /// If `index` is outside.
     pub fn table_set(&mut self, index: u32, func: FuncId) -> Result<(), Error> {
-        let element = self.space.function(func);
+        let element = self.text.plt().copied(self.space.function(func));
         self.unloaded.remove(&index);
         self.table_by_id_mut(TableId::PROCESS).set(u64::from(index), element)
     }
@@ -189,7 +189,7 @@ impl Process {
     pub(crate) fn element(&self, ty: RefType, handle: u32) -> VmFuncRef {
         match ty.heap {
             HeapType::Func | HeapType::NoFunc | HeapType::Concrete(_) | HeapType::Canonical(_) => {
-                self.space.function(FuncId(handle))
+                self.text.plt().copied(self.space.function(FuncId(handle)))
             }
             HeapType::Extern | HeapType::NoExtern | HeapType::Exn | HeapType::NoExn => {
                 VmFuncRef { func: FuncId(handle), ..VmFuncRef::NULL }

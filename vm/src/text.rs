@@ -8,6 +8,7 @@ use crate::code::{CallSite, Code, Relocation, RelocationKind, TrapCode};
 use crate::context::FuncId;
 use crate::error::Error;
 use crate::instance::{InstanceId, TagId};
+use crate::plt::{self, PLT_BYTES, Plt};
 use crate::reservation::{Access, PAGE_BYTES, Reservation};
 use crate::types::DefinedFuncIndex;
 
@@ -68,6 +69,7 @@ pub(crate) struct Location {
 #[derive(Debug)]
 pub(crate) struct Text {
     reservation: Reservation,
+    plt: Plt,
     /// Sections by start offset.
     sections: BTreeMap<usize, Section>,
     /// Free ranges below `top`: start → length.
@@ -110,8 +112,9 @@ impl HandlerCache {
 
 impl Text {
     pub(crate) fn new() -> Result<Self, Error> {
-        let reservation = Reservation::new(TEXT_BYTES_MAX, "machine code")?;
+        let reservation = Reservation::new(TEXT_BYTES_MAX + PLT_BYTES, "machine code")?;
         Ok(Text {
+            plt: Plt::new(reservation.base() + TEXT_BYTES_MAX),
             reservation,
             sections: BTreeMap::new(),
             free: BTreeMap::new(),
@@ -123,6 +126,20 @@ impl Text {
     /// First and one past the last address.
     pub(crate) fn range(&self) -> Range<usize> {
         self.reservation.base()..self.reservation.base() + self.reservation.len()
+    }
+
+    /// The entries of functions without code, which lie behind all code.
+    pub(crate) fn plt(&self) -> &Plt {
+        &self.plt
+    }
+
+    /// Makes the PLT's entries of `count` functions from `first` on executable.
+    pub(crate) fn open_plt(&mut self, first: FuncId, count: u32) -> Result<(), Error> {
+        for page in self.plt.missing(first, count) {
+            self.write(TEXT_BYTES_MAX + plt::page_range(page).start, &Plt::page(page))?;
+            self.plt.add(page);
+        }
+        Ok(())
     }
 
     /// Places `batch`, which may refer to itself in cycles, and makes it executable. `address_of`
@@ -139,8 +156,8 @@ impl Text {
         }
         let start = self.allocate(layout.len)?;
         layout.shift(self.reservation.base() + start);
-        let lookup =
-            |func: FuncId| layout.addresses.get(&func).copied().or_else(|| address_of(func));
+        let outside = |func: FuncId| address_of(func).map(|address| self.plt.lasting(address));
+        let lookup = |func: FuncId| layout.addresses.get(&func).copied().or_else(|| outside(func));
         let image = match layout.image(&batch, &lookup) {
             Ok(image) => image,
             Err(error) => {
@@ -246,8 +263,9 @@ impl Text {
     fn write(&mut self, start: usize, image: &[u8]) -> Result<(), Error> {
         self.reservation.set_access(start, image.len(), Access::ReadWrite)?;
         let to = self.reservation.pointer(start);
-        // SAFETY: `start..start + image.len()` was allocated to this batch alone and was just made
-        // writable; no thread executes it, since no address of it was given out yet.
+        // SAFETY: `start..start + image.len()` was allocated to this batch alone, or is a page of the
+        // PLT that is not open yet, and was just made writable; no thread executes it, since no
+        // address of it was given out yet.
         unsafe { std::ptr::copy_nonoverlapping(image.as_ptr(), to, image.len()) };
         // x86-64 keeps its instruction cache coherent; the change of access is a full barrier.
         self.reservation.set_access(start, image.len(), Access::ReadExecute)

@@ -1,0 +1,119 @@
+//! Lazy binding: imported functions that nobody defined when they were asked for. Each is a
+//! function of the process without code; its first call looks for a definition again.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, Weak};
+
+use dynvm_vm::code::TrapCode;
+use dynvm_vm::context::FuncId;
+use dynvm_vm::module::Import;
+use dynvm_vm::types::TypeId;
+use dynvm_vm::{Error, Process, Stop, Trap};
+
+use crate::dso::{Dso, DsoId};
+use crate::linker::{Linker, lock};
+use crate::resolve::{self, Resolver};
+
+/// Every import that waits for a definition, or got one at its first call.
+#[derive(Debug, Default)]
+pub(crate) struct Unbound {
+    imports: HashMap<FuncId, UnboundImport>,
+    by_import: HashMap<(DsoId, String, TypeId), FuncId>,
+}
+
+#[derive(Clone, Debug)]
+struct UnboundImport {
+    asker: DsoId,
+    import: Import,
+    /// Its name in messages.
+    symbol: String,
+    ty: TypeId,
+    /// Whether a first call looks for it; else, as for a weak symbol that is bound now, it traps.
+    is_lazy: bool,
+}
+
+impl Unbound {
+    /// The function that stands for an import of `asker` until somebody defines it.
+    pub(crate) fn add(
+        &mut self,
+        process: &mut Process,
+        asker: &Dso,
+        import: &Import,
+        ty: TypeId,
+        is_lazy: bool,
+    ) -> Result<FuncId, Error> {
+        let symbol = resolve::symbol_name(import);
+        let key = (asker.id, symbol.clone(), ty);
+        if let Some(func) = self.by_import.get(&key) {
+            return Ok(*func);
+        }
+        let func = process.add_unbound_function(&symbol, ty)?;
+        let import = import.clone();
+        self.imports.insert(func, UnboundImport { asker: asker.id, import, symbol, ty, is_lazy });
+        self.by_import.insert(key, func);
+        Ok(func)
+    }
+
+    /// Whether code must call `func` through what can change.
+    pub(crate) fn can_change(&self, func: FuncId) -> bool {
+        self.imports.get(&func).is_some_and(|import| import.is_lazy)
+    }
+
+    /// Takes back what dsos that go asked for.
+    pub(crate) fn forget(&mut self, process: &mut Process, gone: &[DsoId]) {
+        self.by_import.retain(|(asker, ..), _| !gone.contains(asker));
+        self.imports.retain(|func, import| {
+            let stays = !gone.contains(&import.asker);
+            if !stays {
+                process.remove_unbound_function(*func);
+            }
+            stays
+        });
+    }
+}
+
+/// Who finds the code of a function that is called without having any.
+pub(crate) struct FirstCalls(pub(crate) Weak<Mutex<Linker>>);
+
+impl dynvm_vm::Resolver for FirstCalls {
+    fn resolve(&self, process: &mut Process, func: FuncId) -> Result<(), Stop> {
+        let Some(linker) = self.0.upgrade() else {
+            return Err(Trap::new(TrapCode::Host, "the loader is gone").into());
+        };
+        bind(&mut lock(&linker), process, func)
+    }
+}
+
+/// Binds `func` to the definition that its asker sees now.
+fn bind(linker: &mut Linker, process: &mut Process, func: FuncId) -> Result<(), Stop> {
+    let unbound = linker.unbound.imports.get(&func).cloned();
+    let unbound = unbound.expect("only unbound functions have no code");
+    let UnboundImport { asker, import, symbol, ty, is_lazy } = unbound;
+    let needed_by = linker.map.dso(asker).name.to_string();
+    let undefined =
+        || Trap::new(TrapCode::UndefinedSymbol, format!("`{symbol}` (needed by {needed_by})"));
+    if !is_lazy {
+        return Err(undefined().into());
+    }
+    let mut resolver = Resolver::new(linker, process, false);
+    resolver.is_first_call = true;
+    resolver.bound.push((asker, BTreeSet::new()));
+    let found = resolver.function(resolver.map.dso(asker), &import, ty, 0);
+    let bound = resolver.bound.pop().map(|(_, bound)| bound).unwrap_or_default();
+    let found = match found {
+        Ok(found) => found,
+        Err(resolve::Unresolved::Undefined) => return Err(undefined().into()),
+        Err(resolve::Unresolved::Mismatch(error)) => {
+            return Err(Trap::new(TrapCode::UndefinedSymbol, error.to_string()).into());
+        }
+    };
+    // A function of the host's may have been unused so far.
+    process.link().map_err(|error| Trap::new(TrapCode::Host, error.to_string()))?;
+    linker.map.dso_mut(asker).bound_to.extend(bound);
+    tracing::trace!(
+        target: "dynvm::bindings",
+        "{needed_by}: `{symbol}` bound at its first call to {}", process.func_name(found)
+    );
+    process.forward(func, found);
+    Ok(())
+}
