@@ -100,7 +100,7 @@ pub(crate) fn address() -> usize {
 /// Bytes for what can hold an argument: 6 registers for integers, 8 for vectors. With them the
 /// stack is aligned to 16 again.
 const SAVED_BYTES: usize = 6 * 8 + 8 * 16;
-const _: () = assert!(SAVED_BYTES % 16 == 0);
+const _: () = assert!(SAVED_BYTES.is_multiple_of(16));
 
 /// Entered through an entry of the PLT, behind which the call of it returns: `[rsp]` tells which,
 /// `[rsp + 8]` is where the function itself returns to. All that the callee may look at stays as it
