@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arbitrary::Unstructured;
 use dynvm_vm::module::{Entity, Module};
-use dynvm_vm::types::{FuncType, HeapType, ValType};
+use dynvm_vm::types::{FuncType, HeapType, RefType, TableType, ValType};
 use wasmparser::{Operator, Parser, Payload};
 
 use crate::value::{HOST, Random, Value};
@@ -25,8 +25,28 @@ pub struct Case {
     pub module: Result<Arc<Module>, String>,
     pub drawn: Drawn,
     pub calls: Vec<Call>,
-    /// Whether its memory is the one that compiled code reaches by the pinned register.
+    /// Whether its first memory and table are the process's, which compiled code reaches by the
+    /// pinned register.
     pub is_process: bool,
+}
+
+impl Case {
+    /// Whether its first table is the process's.
+    pub fn has_process_table(&self) -> bool {
+        self.is_process && self.module.as_ref().is_ok_and(|module| first_table(module).is_some())
+    }
+
+    /// Whether it waits or notifies at an index plus something.
+    pub fn adds_to_words(&self) -> bool {
+        self.module.as_ref().is_ok_and(|module| {
+            operators(module).any(|op| match op {
+                Operator::MemoryAtomicNotify { memarg }
+                | Operator::MemoryAtomicWait32 { memarg }
+                | Operator::MemoryAtomicWait64 { memarg } => memarg.offset != 0,
+                _ => false,
+            })
+        })
+    }
 }
 
 /// What kind of module was drawn.
@@ -49,8 +69,7 @@ pub fn draw(seed: u64) -> Case {
     let mut random = Random(seed);
     let (bytes, module, drawn) = draw_module(seed, &mut random);
     let is_process = match &module {
-        // The process table has an element more than the module asks for, and no maximum.
-        Ok(module) => seed % 2 == 1 && !module.tables.iter().any(|table| !table.is_64),
+        Ok(module) => seed % 2 == 1 && can_have_process_table(module),
         Err(_) => false,
     };
     let calls = module.as_ref().map_or(Vec::new(), |module| calls(module, &mut random));
@@ -70,6 +89,19 @@ fn draw_module(seed: u64, random: &mut Random) -> DrawnModule {
             && !can_block(&module)
         {
             return (bytes, Ok(module), Drawn::WithTypedReferences);
+        }
+    }
+    // Few modules have a table that can be the process's.
+    let tries = if seed % 8 == 5 { 30 } else { 0 };
+    for _ in 0..tries {
+        let config = wasm_smith::Config { min_tables: 1, ..config(random) };
+        let Some(bytes) = generate(config, random) else { continue };
+        if let Ok(module) = decode(&bytes)
+            && first_table(&module).is_some()
+            && can_have_process_table(&module)
+            && !can_block(&module)
+        {
+            return (bytes, Ok(module), Drawn::Plain);
         }
     }
     let mut drawn = Drawn::Plain;
@@ -157,6 +189,19 @@ fn leb128(mut value: u32) -> Vec<u8> {
     }
     bytes.push(value as u8);
     bytes
+}
+
+/// The first table, if it is one that can be the process's.
+fn first_table(module: &Module) -> Option<TableType> {
+    module.tables.first().copied().filter(|ty| ty.element == RefType::FUNCREF && !ty.is_64)
+}
+
+/// The process table has one element at least, and no maximum.
+fn can_have_process_table(module: &Module) -> bool {
+    first_table(module).is_none_or(|ty| {
+        ty.len_min > 0
+            && !operators(module).any(|op| matches!(op, Operator::TableGrow { table: 0 }))
+    })
 }
 
 fn uses_typed_references(module: &Module) -> bool {

@@ -21,7 +21,8 @@ pub fn observe(case: &Case) -> Vec<String> {
         Ok(module) => module,
         Err(error) => return vec![format!("decode: {error}")],
     };
-    let settings = Settings { opt_level: OptLevel::Speed, is_verified: true, ..Settings::default() };
+    let settings =
+        Settings { opt_level: OptLevel::Speed, is_verified: true, ..Settings::default() };
     let compiler = Arc::new(Compiler::new(&settings).expect("this processor will do"));
     let config = Config { stack_size_bytes: STACK_SIZE_BYTES, ..Config::default() };
     let mut process = Process::new(&config, Arc::<Compiler>::clone(&compiler))

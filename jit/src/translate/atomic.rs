@@ -133,18 +133,31 @@ impl Translator<'_> {
         }
     }
 
-    /// Pops the index of an access and gives the address it means, aligned for `ty`.
+    /// Pops the index of an access and gives the address it means, aligned for `ty`. What is both
+    /// unaligned and out of bounds is unaligned: so the threads proposal has it for instructions
+    /// that read and write, and it leaves the order open for others.
     fn atomic_address(&mut self, memarg: &MemArg, ty: Type) -> (Value, MemFlagsData) {
+        if ty != I8 {
+            self.trap_unless_index_aligned(memarg, ty.bytes());
+        }
         let access = self.access(memarg, ty.bytes());
         let address = match access.offset {
             0 => access.address,
             offset => self.ins().iadd_imm_s(access.address, i64::from(offset)),
         };
-        if ty != I8 {
-            // A memory starts at a page of the host: it is the address in it that is aligned.
-            self.trap_unless_aligned(address, ty.bytes());
-        }
         (address, access.flags)
+    }
+
+    /// Traps unless the index on the stack and the offset make a multiple of `size`, whatever the
+    /// sum is otherwise.
+    fn trap_unless_index_aligned(&mut self, memarg: &MemArg, size: u32) {
+        let index = self.pop();
+        self.push(index);
+        let address = match memarg.offset & u64::from(size - 1) {
+            0 => index,
+            offset => self.ins().iadd_imm_u(index, offset.cast_signed()),
+        };
+        self.trap_unless_aligned(address, size);
     }
 
     fn trap_unless_aligned(&mut self, address: Value, size: u32) {
@@ -154,7 +167,7 @@ impl Translator<'_> {
 
     fn notify(&mut self, memarg: &MemArg) {
         let count = self.pop();
-        let (memory, address) = self.word(memarg);
+        let (memory, address) = self.word(memarg, 4);
         let memory = self.memory_id(memory);
         let woken = self.call_builtin(Builtin::MemoryNotify, &[memory, address, count]);
         self.push(woken.expect("`MemoryNotify` has a result"));
@@ -162,7 +175,7 @@ impl Translator<'_> {
 
     fn wait(&mut self, builtin: Builtin, memarg: &MemArg, size: u32) {
         let (expected, timeout) = self.pop2();
-        let (memory, address) = self.word(memarg);
+        let (memory, address) = self.word(memarg, size);
         if !self.module.memories[memory as usize].is_shared {
             self.trap_unless_aligned(address, size);
             self.ins().trap(trap_code(TrapCode::ExpectedSharedMemory));
@@ -176,10 +189,14 @@ impl Translator<'_> {
 
     /// Pops an index and gives the memory and the place in it. The runtime checks that it is
     /// inside.
-    fn word(&mut self, memarg: &MemArg) -> (u32, Value) {
+    fn word(&mut self, memarg: &MemArg, size: u32) -> (u32, Value) {
         let MemArgTarget::Memory(memory) = memarg.target else {
             unreachable!("decoding lets no access to arrays pass");
         };
+        if memarg.offset != 0 && self.module.memories[memory as usize].is_64 {
+            // The sum can be too large for the runtime to see.
+            self.trap_unless_index_aligned(memarg, size);
+        }
         let index = self.pop();
         let index = self.widen(index);
         if memarg.offset == 0 {
