@@ -95,10 +95,16 @@ impl Linker {
     /// Takes back all that the load of the dsos from `mark` on has taken.
     pub(crate) fn discard(&mut self, process: &mut Process, mark: DsoId) {
         let removed = self.map.truncate(mark);
-        if removed.iter().any(|dso| dso.is_main) {
-            self.global = Scope::default();
+        if !removed.iter().any(|dso| dso.is_main) {
+            return self.release(process, removed, Space::give_slots);
         }
-        self.release(process, removed, Space::give_slots);
+        // A start that failed may have been given places that do not exist. Nothing else is loaded:
+        // the next one begins with all of them free.
+        self.release(process, removed, Space::forget_slots);
+        self.global = Scope::default();
+        self.slots = FunctionSlots::default();
+        self.space.give_slots(process, 0..process.table_len().into());
+        self.space = Space::default();
     }
 
     /// Takes off dsos that nothing depends on. Pointers to their functions stay behind, and trap.
