@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dynvm::jit::CompileTime;
 
 /// Everything the command line can ask for.
 #[derive(Debug, Parser)]
@@ -30,6 +31,7 @@ Options stand before PROG.wasm; whatever follows it belongs to the program.
 Environment:
   DYNVM_LIBRARY_PATH  directories to search for libraries, separated by `:`
   DYNVM_CACHE         directory where compiled code is kept (~/.cache/dynvm unless set)
+  DYNVM_COMPILE       what --compile says, where it is not given
   DYNVM_DEBUG         what to trace, separated by `,`; `help` lists it
 
 Exit status: the program's own; 2 wrong usage, 127 the program cannot be loaded, 134 it trapped, \
@@ -95,6 +97,14 @@ pub struct CodeOptions {
     pub is_nan_canonical: bool,
 }
 
+/// When functions are compiled.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct CompileOptions {
+    /// Compile all functions first (eager), or each when it is called (lazy)
+    #[arg(long = "compile", value_name = "WHEN")]
+    pub time: Option<CompileTime>,
+}
+
 /// `dynvm compile PROG.wasm`
 #[derive(Debug, Args)]
 pub struct Compile {
@@ -147,6 +157,9 @@ pub struct Run {
     /// When functions that no library defines are an error
     #[arg(long, value_name = "WHEN", default_value = "now")]
     pub bind: Bind,
+    /// When functions are compiled.
+    #[command(flatten)]
+    pub compile: CompileOptions,
     /// Call this exported function with ARGS instead of running the program, and print its results
     #[arg(long, value_name = "FUNCTION")]
     pub invoke: Option<String>,
@@ -206,6 +219,9 @@ pub struct Objdump {
 /// `dynvm wast FILE...`
 #[derive(Debug, Args)]
 pub struct Wast {
+    /// When functions are compiled.
+    #[command(flatten)]
+    pub compile: CompileOptions,
     /// The rules that modules are held to: a version, and proposals, as in 2+memory64
     #[arg(long, value_name = "VERSION", default_value = "3")]
     pub standard: dynvm::jit::Standard,

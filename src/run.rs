@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::time::Duration;
 
+use dynvm::jit::CompileTime;
 use dynvm::vm::Stop;
 use dynvm::vm::code::TrapCode;
 use dynvm::{Error, Options, Runtime, wasi};
@@ -14,6 +15,9 @@ use crate::{cache, cli};
 /// Directories to search for libraries, separated by colons.
 const LIBRARY_PATH: &str = "DYNVM_LIBRARY_PATH";
 
+/// When functions are compiled.
+const COMPILE_TIME: &str = "DYNVM_COMPILE";
+
 /// Runs a program to its end; the status is the guest's.
 pub fn run(run: &cli::Run) -> Result<u8, Failure> {
     let (program, arguments) = run.program.split_first().expect("the command line requires one");
@@ -23,6 +27,7 @@ pub fn run(run: &cli::Run) -> Result<u8, Failure> {
     options.time_limit = run.timeout;
     options.is_nan_canonical = run.code.is_nan_canonical;
     options.is_lazy = run.bind == cli::Bind::Lazy;
+    options.compile = compile_time(run.compile)?;
     set_world(&mut options.wasi, run, program, arguments)?;
 
     if let Some(limit) = run.timeout {
@@ -69,6 +74,20 @@ fn invoke(runtime: &mut Runtime, function: &str, arguments: &[OsString]) -> Resu
     let results = runtime.invoke(function, &arguments)?;
     print(&results.iter().map(|result| format!("{result}\n")).collect::<String>())?;
     Ok(0)
+}
+
+/// When functions are compiled, if neither the command line nor `DYNVM_COMPILE` says it: all before
+/// the program starts.
+pub fn compile_time(options: cli::CompileOptions) -> Result<CompileTime, Failure> {
+    if let Some(time) = options.time {
+        return Ok(time);
+    }
+    match std::env::var(COMPILE_TIME) {
+        Ok(text) => {
+            text.parse().map_err(|error| Failure::Usage(format!("bad {COMPILE_TIME}: {error}")))
+        }
+        Err(_) => Ok(CompileTime::default()),
+    }
 }
 
 /// What all commands that load have in common.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use dynvm_jit::CompileTime;
 use dynvm_loader::ldd::Listing;
 use dynvm_loader::{Cache, FileIdentity, Flags, GuestFile, GuestFiles, Handle, LoadError, Loader};
 use dynvm_vm::value::Value;
@@ -31,6 +32,8 @@ pub struct Options {
     pub is_lazy: bool,
     /// Whether every NaN that arithmetic gives has the same bits on every processor.
     pub is_nan_canonical: bool,
+    /// When functions are compiled.
+    pub compile: CompileTime,
     /// Where compiled code is kept for the next time; `None` keeps nothing.
     pub cache: Option<Cache>,
     /// How long the guest may run, loading included. Then it ends with `TrapCode::Interrupted`, but
@@ -51,6 +54,7 @@ impl Options {
             host_functions: wasi.functions(),
             guest_files: Some(Arc::new(View(wasi))),
             cache: self.cache.clone(),
+            compile: self.compile,
             ..dynvm_loader::Options::default()
         };
         options.compiler.is_nan_canonical = self.is_nan_canonical;
@@ -194,11 +198,19 @@ impl Runtime {
                 read,
                 bind,
                 compile,
+                lazy,
             } = &statistics;
             writeln!(f, "{dsos} modules of {bytes} bytes: read and decoded in {read:.1?}")?;
             writeln!(f, "{imports} imports bound in {bind:.1?}")?;
             write!(f, "{functions} functions ({functions_cached} cached) of {code_bytes} bytes ")?;
-            write!(f, "compiled and linked in {compile:.1?}")
+            write!(f, "compiled and linked in {compile:.1?}")?;
+            if lazy.deferred > 0 {
+                let dynvm_jit::LazyStatistics { deferred, compiled, first_calls, waited, .. } =
+                    lazy;
+                write!(f, "\n{deferred} functions deferred: {compiled} compiled since, ")?;
+                write!(f, "{first_calls} first calls waited {waited:.1?}")?;
+            }
+            Ok(())
         })
     }
 }

@@ -7,11 +7,14 @@ use dynvm_spec_tests::{Options, run};
 
 use crate::cli;
 use crate::failure::{Failure, print};
+use crate::run::compile_time;
 
 /// Runs scripts and prints what fails in them; the status is 1 if anything does.
 pub fn wast(wast: &cli::Wast) -> Result<u8, Failure> {
     let (mut passed, mut failed) = (0, 0);
-    let options = Options { standard: wast.standard, is_nan_canonical: wast.code.is_nan_canonical };
+    let is_nan_canonical = wast.code.is_nan_canonical;
+    let compile = compile_time(wast.compile)?;
+    let options = Options { standard: wast.standard, is_nan_canonical, compile };
     for path in &wast.files {
         let text = fs::read_to_string(path)
             .map_err(|source| LoadError::Read { path: path.clone(), source })?;

@@ -18,6 +18,9 @@
 //! libraries. A last line without a newline ends in `[no newline]`. `BLESS=1` rewrites the lines
 //! `stdout`, `stderr` and `exit`. The other keys are explained in tools/build-guests.sh.
 //!
+//! `DYNVM_COMPILE=lazy` in the environment compiles functions when they are called, and
+//! `DYNVM_TEST_UNCACHED=1` keeps what one run compiled from the next.
+//!
 //! The programs of `tests/programs-real` need the toolchain: `toolchain: base cxx py` names its
 //! parts. Without them such a test says so and passes, unless `DYNVM_REQUIRE_TOOLCHAIN` is set.
 
@@ -155,7 +158,11 @@ fn run(folder: &Path, case: &Case, tmp: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dynvm"));
     command.args(words(&case.command).iter().map(|word| expand(word)));
     command.current_dir(&work).env_remove("DYNVM_DEBUG").env_remove("DYNVM_LIBRARY_PATH");
-    command.env("DYNVM_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
+    // With a cache of its own a program finds nothing in it.
+    match std::env::var_os("DYNVM_TEST_UNCACHED") {
+        Some(_) => command.env("DYNVM_CACHE", tmp.join(".cache")),
+        None => command.env("DYNVM_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache")),
+    };
     if !folder.starts_with("examples") {
         command.env("DYNVM_LIBRARY_PATH", libraries);
     }

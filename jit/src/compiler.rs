@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use crate::emit;
 use crate::epilogue;
 use crate::error::CompileError;
+use crate::lazy::SomeCode;
 use crate::translate::translate;
 use crate::vm::code::Code;
 use crate::vm::instance::Instance;
@@ -92,44 +93,45 @@ impl Compiler {
 
     /// Compiles all functions that the instance's module defines, in their order.
     pub fn compile(&self, instance: &Instance) -> Result<Vec<Code>, CompileError> {
+        let all = (0..instance.module.bodies.len()).map(|index| DefinedFuncIndex(index as u32));
+        let codes = self.compile_some(instance, &all.collect::<Vec<_>>())?;
+        Ok(codes.into_iter().map(|(_, code)| code).collect())
+    }
+
+    /// Compiles these functions.
+    pub fn compile_some(
+        &self,
+        instance: &Instance,
+        functions: &[DefinedFuncIndex],
+    ) -> Result<SomeCode, CompileError> {
         let bodies = &instance.module.bodies;
         // The longest first, so that no thread is left alone with one at the end.
-        let mut order = (0..bodies.len()).collect::<Vec<_>>();
-        order.sort_by_key(|index| std::cmp::Reverse(bodies[*index].len()));
+        let mut order = functions.to_vec();
+        order.sort_by_key(|func| std::cmp::Reverse(bodies[func.index()].len()));
         let next = AtomicUsize::new(0);
-        let compiled = (0..rayon::current_num_threads().min(bodies.len()))
+        let compiled = (0..rayon::current_num_threads().min(order.len()))
             .into_par_iter()
             .with_max_len(1)
-            .map(|_| self.compile_some(instance, &order, &next))
+            .map(|_| self.compile_in_turn(instance, &order, &next))
             .collect::<Vec<_>>();
 
-        let mut codes = vec![Code::default(); bodies.len()];
-        let mut failures = Vec::new();
-        for (index, result) in compiled.into_iter().flatten() {
-            match result {
-                Ok(code) => codes[index] = code,
-                Err(error) => failures.push((index, error)),
-            }
-        }
+        let mut compiled: Vec<_> = compiled.into_iter().flatten().collect();
+        compiled.sort_by_key(|(func, _)| *func);
         // Whatever the threads did first, a module always fails in the same way.
-        match failures.into_iter().min_by_key(|(index, _)| *index) {
-            None => Ok(codes),
-            Some((_, error)) => Err(error),
-        }
+        compiled.into_iter().map(|(func, code)| Ok((func, code?))).collect()
     }
 
     /// Compiles functions in this order, for as long as no other thread has taken the last.
-    fn compile_some(
+    fn compile_in_turn(
         &self,
         instance: &Instance,
-        order: &[usize],
+        order: &[DefinedFuncIndex],
         next: &AtomicUsize,
-    ) -> Vec<(usize, Result<Code, CompileError>)> {
+    ) -> Vec<(DefinedFuncIndex, Result<Code, CompileError>)> {
         let mut worker = Worker::default();
         let mut compiled = Vec::new();
-        while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let func = DefinedFuncIndex(u32::try_from(index).expect("functions are bounded"));
-            compiled.push((index, self.compile_with(&mut worker, instance, func)));
+        while let Some(&func) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            compiled.push((func, self.compile_with(&mut worker, instance, func)));
         }
         compiled
     }
@@ -143,7 +145,7 @@ impl Compiler {
         self.compile_with(&mut Worker::default(), instance, func)
     }
 
-    fn compile_with(
+    pub(crate) fn compile_with(
         &self,
         worker: &mut Worker,
         instance: &Instance,
@@ -253,7 +255,7 @@ fn flags(settings: &Settings) -> settings::SetResult<settings::Builder> {
     Ok(flags)
 }
 
-fn failed(instance: &Instance, func: DefinedFuncIndex, message: String) -> CompileError {
+pub(crate) fn failed(instance: &Instance, func: DefinedFuncIndex, message: String) -> CompileError {
     let func = FuncIndex(instance.module.imported_functions + func.0);
     CompileError::Function { function: instance.module.func_name(func), message }
 }

@@ -13,15 +13,18 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use dynvm_jit::Compiler;
-use dynvm_vm::code::Code;
+use dynvm_jit::{Compiler, SomeCode};
 use dynvm_vm::instance::Instance;
 
 /// Ending of an entry's file name.
 const ENDING: &str = "code";
 
 /// Changes with the layout of an entry.
-const FORMAT: &[u8] = b"dynvm code 1\n";
+const FORMAT: &[u8] = b"dynvm code 2\n";
+
+/// Most files of one entry: each run that compiles functions while it runs adds one, and then one
+/// takes the place of all.
+const PARTS_MAX: u32 = 8;
 
 /// A directory of entries.
 #[derive(Clone, Debug)]
@@ -79,12 +82,17 @@ impl Cache {
         Key(hasher.finalize().to_hex().to_string())
     }
 
-    /// The code that was stored under `key`.
-    pub(crate) fn load(&self, key: &Key) -> Option<Vec<Code>> {
-        let path = self.path(key);
+    /// All code that was stored under `key`; of some functions perhaps twice, of some not at all.
+    pub(crate) fn load(&self, key: &Key) -> SomeCode {
+        let parts = (0..PARTS_MAX).map_while(|part| self.load_part(key, part));
+        parts.flatten().collect()
+    }
+
+    fn load_part(&self, key: &Key, part: u32) -> Option<SomeCode> {
+        let path = self.path(key, part);
         let bytes = fs::read(&path).ok()?;
-        let codes = format::decode(FORMAT, &bytes);
-        if codes.is_none() {
+        let code = format::decode(FORMAT, &bytes);
+        if code.is_none() {
             tracing::debug!(target: "dynvm::files", "{}: damaged, not used", path.display());
             return None;
         }
@@ -92,24 +100,36 @@ impl Cache {
         if let Ok(file) = fs::File::open(&path) {
             let _ = file.set_modified(SystemTime::now());
         }
-        codes
+        code
     }
 
-    /// Stores `codes` under `key`. Readers find the whole entry or none.
-    pub(crate) fn store(&self, key: &Key, codes: &[Code]) -> io::Result<()> {
+    /// Stores `code` under `key`, besides what is there. Readers find a part whole or not at all.
+    pub(crate) fn store(&self, key: &Key, code: &SomeCode) -> io::Result<()> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
-        let bytes = format::encode(FORMAT, codes);
-        let temporary = self.dir.join(format!("{}.{}.new", key.0, std::process::id()));
+        let free = (0..PARTS_MAX).find(|part| self.load_part(key, *part).is_none());
+        match free {
+            Some(part) => self.write(&self.path(key, part), &format::encode(FORMAT, code))?,
+            None => {
+                let mut all = self.load(key);
+                all.extend_from_slice(code);
+                self.write(&self.path(key, 0), &format::encode(FORMAT, &all))?;
+                (1..PARTS_MAX).try_for_each(|part| remove(&self.path(key, part)))?;
+            }
+        }
+        self.trim()
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let temporary = path.with_extension(format!("{}.new", std::process::id()));
         let written = fs::File::create(&temporary).and_then(|mut file| {
-            file.write_all(&bytes)?;
+            file.write_all(bytes)?;
             file.sync_data()?;
-            fs::rename(&temporary, self.path(key))
+            fs::rename(&temporary, path)
         });
         if written.is_err() {
             let _ = fs::remove_file(&temporary);
         }
-        written?;
-        self.trim()
+        written
     }
 
     /// What is in it.
@@ -150,8 +170,12 @@ impl Cache {
         Ok(())
     }
 
-    fn path(&self, key: &Key) -> PathBuf {
-        self.dir.join(&key.0).with_extension(ENDING)
+    fn path(&self, key: &Key, part: u32) -> PathBuf {
+        let name = match part {
+            0 => key.0.clone(),
+            part => format!("{}-{part}", key.0),
+        };
+        self.dir.join(name).with_extension(ENDING)
     }
 
     /// The files of the cache; others in the directory are not ours.

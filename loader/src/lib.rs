@@ -29,6 +29,7 @@ pub mod nm;
 mod bind;
 mod cache;
 mod close;
+mod compile;
 mod deps;
 mod dialect;
 mod dwarf;

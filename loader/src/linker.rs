@@ -5,11 +5,12 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dynvm_jit::Compiler;
+use dynvm_jit::{Compiler, LazyCompiler, LazyStatistics};
 use dynvm_vm::Process;
-use dynvm_vm::instance::TagId;
+use dynvm_vm::instance::{InstanceId, TagId};
 use dynvm_vm::types::TypeId;
 
+use crate::compile;
 use crate::dialect;
 use crate::dlfcn::DlState;
 use crate::dso::{Dso, DsoId};
@@ -37,6 +38,10 @@ pub(crate) struct Linker {
     pub(crate) tags: HashMap<String, (TagId, TypeId)>,
     pub(crate) compiler: Arc<Compiler>,
     pub(crate) cache: Option<crate::cache::Cache>,
+    /// Who compiles functions when they are called, if that is when.
+    pub(crate) lazy: Option<Arc<LazyCompiler>>,
+    /// Where the code of deferred instances is kept.
+    pub(crate) keys: HashMap<InstanceId, crate::cache::Key>,
     pub(crate) dl: DlState,
     /// What the other dialects remember.
     pub(crate) dialects: dialect::State,
@@ -71,6 +76,8 @@ pub struct Statistics {
     pub bind: std::time::Duration,
     /// Time to compile and link.
     pub compile: std::time::Duration,
+    /// What was compiled since.
+    pub lazy: LazyStatistics,
 }
 
 impl fmt::Display for Statistics {
@@ -143,6 +150,7 @@ impl Linker {
         self.unbound.forget(process, &ids);
         for dso in removed {
             if let Some(instance) = dso.instance {
+                compile::forget(self, instance);
                 process.discard(instance);
             }
             for slot in dso.global_slots {

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
-use dynvm_jit::{Compiler, Settings};
+use dynvm_jit::{CompileTime, Compiler, LazyCompiler, Settings};
 use dynvm_vm::value::Value;
 use dynvm_vm::{Config, HostFunction, Process, Stop};
 
 use crate::cache::Cache;
 use crate::close;
+use crate::compile;
 use crate::dialect;
 use crate::dlfcn::{self, Flags};
 use crate::dwarf::{Location, SourceLines};
@@ -43,6 +44,8 @@ pub struct Options {
     pub config: Config,
     /// How code is compiled.
     pub compiler: Settings,
+    /// When functions are compiled.
+    pub compile: CompileTime,
     /// Where compiled code is kept for the next time; `None` keeps nothing.
     pub cache: Option<Cache>,
 }
@@ -58,6 +61,7 @@ impl Default for Options {
             host_functions: Vec::new(),
             config: Config::default(),
             compiler: Settings::default(),
+            compile: CompileTime::default(),
             cache: None,
         }
     }
@@ -96,6 +100,14 @@ impl Loader {
         let stubs: Arc<dyn dynvm_vm::Stubs> = Arc::<Compiler>::clone(&compiler);
         let mut process = Process::new(&options.config, stubs)
             .map_err(|source| LoadError::Vm { dso: "the process".to_owned(), source })?;
+        let lazy = (options.compile == CompileTime::Lazy).then(|| {
+            let threads = std::thread::available_parallelism().map_or(1, usize::from) - 1;
+            let lazy = LazyCompiler::new(Arc::clone(&compiler), threads);
+            if options.cache.is_some() {
+                lazy.keep();
+            }
+            Arc::new(lazy)
+        });
         let mut hosts = Hosts::default();
         for (module, field, function) in options.host_functions {
             hosts.add(module, field, function);
@@ -115,6 +127,8 @@ impl Loader {
             unbound: crate::unbound::Unbound::default(),
             tags: std::collections::HashMap::new(),
             compiler,
+            lazy: lazy.clone(),
+            keys: std::collections::HashMap::new(),
             cache: options.cache,
             dl: dlfcn::DlState::default(),
             dialects: dialect::State::default(),
@@ -125,7 +139,7 @@ impl Loader {
             is_relocating: false,
         }));
         let weak = Arc::downgrade(&linker);
-        process.set_resolver(Arc::new(FirstCalls(Weak::clone(&weak))));
+        process.set_resolver(Arc::new(FirstCalls { linker: Weak::clone(&weak), lazy }));
         for (name, function) in dlfcn::functions(&weak).into_iter().chain(exit::functions(&weak)) {
             lock(&linker).hosts.add(dlfcn::MODULE.to_owned(), name.to_owned(), function);
         }
@@ -266,7 +280,9 @@ impl Loader {
     /// What loading has cost so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        lock(&self.linker).statistics.clone()
+        let linker = lock(&self.linker);
+        let lazy = linker.lazy.as_ref().map(|lazy| lazy.statistics()).unwrap_or_default();
+        Statistics { lazy, ..linker.statistics.clone() }
     }
 
     /// The line of source at an offset in the file of a dso, if it has debug information.
@@ -277,5 +293,12 @@ impl Loader {
             Arc::clone(&linker.map.dso(id).module)
         };
         self.source_lines.find(dso, &module, wasm_offset)
+    }
+}
+
+impl Drop for Loader {
+    /// What was compiled while the program ran is kept for the next time.
+    fn drop(&mut self) {
+        compile::keep_compiled(&lock(&self.linker));
     }
 }

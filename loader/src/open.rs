@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use dynvm_vm::{Placement, Process};
 
-use crate::cache::Cache;
 use crate::deps::{self, Batch};
 use crate::dso::{Dso, DsoId};
 use crate::error::LoadError;
@@ -15,7 +14,7 @@ use crate::linker::{Linker, lock};
 use crate::relocate::{self, Relocation};
 use crate::resolve::{References, Resolver};
 use crate::search::{Found, host_path};
-use crate::{bind, dlfcn};
+use crate::{bind, compile, dlfcn};
 
 /// A batch that is loaded and relocated, but not constructed.
 #[derive(Debug)]
@@ -162,7 +161,7 @@ fn link(
     linker.statistics.bind += started.elapsed();
 
     let started = Instant::now();
-    compile(linker, process, mark)?;
+    compile::compile(linker, process, mark)?;
     linker.statistics.compile += started.elapsed();
     // Beyond this point every function of the batch can be called.
 
@@ -257,33 +256,4 @@ fn warn_about_static_main(linker: &Linker) {
             main.name
         );
     }
-}
-
-fn compile(linker: &mut Linker, process: &mut Process, mark: DsoId) -> Result<(), LoadError> {
-    for id in linker.map.ids_from(mark) {
-        let dso = linker.map.dso(id);
-        let instance = Arc::clone(process.instance(dso.instance()));
-        let key = linker.cache.as_ref().map(|_| Cache::key(&linker.compiler, &instance));
-        let stored = linker.cache.as_ref().zip(key.as_ref()).and_then(|(c, key)| c.load(key));
-        let is_stored = stored.is_some();
-        let code = match stored {
-            Some(code) => code,
-            None => linker.compiler.compile(&instance).map_err(|source| LoadError::Compile {
-                dso: dso.name.to_string(),
-                source: Box::new(source),
-            })?,
-        };
-        if let (false, Some(cache), Some(key)) = (is_stored, &linker.cache, &key)
-            && let Err(error) = cache.store(key, &code)
-        {
-            let dir = cache.dir().display();
-            tracing::debug!(target: "dynvm::files", "{dir}: code is not kept: {error}");
-        }
-        linker.statistics.functions += code.len();
-        linker.statistics.functions_cached += if is_stored { code.len() } else { 0 };
-        linker.statistics.code_bytes += code.iter().map(|code| code.bytes.len()).sum::<usize>();
-        process.publish(dso.instance(), code);
-    }
-    let whom = linker.map.from(mark).next().map(|dso| dso.name.to_string()).unwrap_or_default();
-    process.link().map_err(|source| LoadError::Vm { dso: whom, source })
 }

@@ -2,8 +2,9 @@
 //! function of the process without code; its first call looks for a definition again.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
+use dynvm_jit::LazyCompiler;
 use dynvm_vm::code::TrapCode;
 use dynvm_vm::context::FuncId;
 use dynvm_vm::module::Import;
@@ -73,22 +74,47 @@ impl Unbound {
 }
 
 /// Who finds the code of a function that is called without having any.
-pub(crate) struct FirstCalls(pub(crate) Weak<Mutex<Linker>>);
+pub(crate) struct FirstCalls {
+    pub(crate) linker: Weak<Mutex<Linker>>,
+    /// Who compiles what is defined.
+    pub(crate) lazy: Option<Arc<LazyCompiler>>,
+}
 
 impl dynvm_vm::Resolver for FirstCalls {
     fn resolve(&self, process: &mut Process, func: FuncId) -> Result<(), Stop> {
-        let Some(linker) = self.0.upgrade() else {
+        let Some(linker) = self.linker.upgrade() else {
             return Err(Trap::new(TrapCode::Host, "the loader is gone").into());
         };
-        bind(&mut lock(&linker), process, func)
+        let mut linker = lock(&linker);
+        let Some(unbound) = linker.unbound.imports.get(&func).cloned() else {
+            drop(linker);
+            return self.compile(process, func);
+        };
+        let found = find(&mut linker, process, &unbound)?;
+        drop(linker);
+        if process.is_unresolved(found) {
+            self.compile(process, found)?;
+        }
+        process.forward(func, found);
+        Ok(())
     }
 }
 
-/// Binds `func` to the definition that its asker sees now.
-fn bind(linker: &mut Linker, process: &mut Process, func: FuncId) -> Result<(), Stop> {
-    let unbound = linker.unbound.imports.get(&func).cloned();
-    let unbound = unbound.expect("only unbound functions have no code");
+impl FirstCalls {
+    fn compile(&self, process: &mut Process, func: FuncId) -> Result<(), Stop> {
+        let lazy = self.lazy.as_ref().expect("only unbound and deferred functions have no code");
+        lazy.first_call(process, func)
+    }
+}
+
+/// The definition that the asker of an import sees now.
+fn find(
+    linker: &mut Linker,
+    process: &mut Process,
+    unbound: &UnboundImport,
+) -> Result<FuncId, Stop> {
     let UnboundImport { asker, import, symbol, ty, is_lazy } = unbound;
+    let asker = *asker;
     let needed_by = linker.map.dso(asker).name.to_string();
     let undefined =
         || Trap::new(TrapCode::UndefinedSymbol, format!("`{symbol}` (needed by {needed_by})"));
@@ -98,7 +124,7 @@ fn bind(linker: &mut Linker, process: &mut Process, func: FuncId) -> Result<(), 
     let mut resolver = Resolver::new(linker, process, false);
     resolver.is_first_call = true;
     resolver.bound.push((asker, BTreeSet::new()));
-    let found = resolver.function(resolver.map.dso(asker), &import, ty, 0);
+    let found = resolver.function(resolver.map.dso(asker), import, *ty, 0);
     let bound = resolver.bound.pop().map(|(_, bound)| bound).unwrap_or_default();
     let found = match found {
         Ok(found) => found,
@@ -114,6 +140,5 @@ fn bind(linker: &mut Linker, process: &mut Process, func: FuncId) -> Result<(), 
         target: "dynvm::bindings",
         "{needed_by}: `{symbol}` bound at its first call to {}", process.func_name(found)
     );
-    process.forward(func, found);
-    Ok(())
+    Ok(found)
 }

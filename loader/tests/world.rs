@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use dynvm_jit::CompileTime;
 use dynvm_loader::{LoadError, Loader, Options};
 use dynvm_vm::types::{FuncType, ValType};
 use dynvm_vm::{HostFunction, Stop};
@@ -35,7 +36,11 @@ impl World {
             }),
         };
         let host_functions = vec![("env".to_owned(), "log".to_owned(), function)];
-        World { dir, log, options: Options { host_functions, ..Options::default() } }
+        World {
+            dir,
+            log,
+            options: Options { host_functions, compile: time(), ..Options::default() },
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -58,6 +63,12 @@ impl World {
     pub fn anonymous(&self, text: &str) -> String {
         text.replace(&format!("{}", Path::new(self.dir.path()).display()), "DIR")
     }
+}
+
+/// When functions are compiled: `DYNVM_COMPILE` says it.
+fn time() -> CompileTime {
+    let time = std::env::var("DYNVM_COMPILE").map(|text| text.parse());
+    time.map_or_else(|_| CompileTime::default(), |time| time.expect("DYNVM_COMPILE"))
 }
 
 /// The result of calling `name` of main without arguments.

@@ -11,5 +11,5 @@ mod pattern;
 mod script;
 mod thread;
 
-pub use dynvm_jit::Standard;
+pub use dynvm_jit::{CompileTime, Standard};
 pub use script::{Options, Report, run};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use dynvm_jit::{Compiler, Standard};
+use dynvm_jit::{CompileTime, Compiler, LazyCompiler, Standard};
 use dynvm_vm::instance::{Extern, InstanceId};
 use dynvm_vm::module::{Entity, EntityType, Import, Module};
 use dynvm_vm::value::Value;
@@ -29,6 +29,9 @@ const SPECTEST: &str = r#"(module
   (func (export "print_i32_f32") (param i32 f32))
   (func (export "print_f64_f64") (param f64 f64)))"#;
 
+/// How many threads compile what no script has called yet.
+const COMPILE_THREADS: usize = 1;
+
 /// Why a module did not become an instance.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -44,6 +47,8 @@ pub(crate) enum Failure {
 pub(crate) struct Linker {
     standard: Standard,
     compiler: Arc<Compiler>,
+    /// Who compiles, if functions are compiled when they are called.
+    lazy: Option<Arc<LazyCompiler>>,
     pub(crate) process: Process,
     /// By the name in `register`.
     registered: HashMap<String, InstanceId>,
@@ -57,17 +62,23 @@ pub(crate) struct Linker {
 impl Linker {
     /// An empty process with the `spectest` module. Modules are read and compiled as `options` say.
     pub(crate) fn new(options: Options) -> Result<Self, String> {
-        let Options { standard, is_nan_canonical } = options;
+        let Options { standard, is_nan_canonical, compile } = options;
         let settings = dynvm_jit::Settings { is_nan_canonical, ..dynvm_jit::Settings::default() };
         let compiler = Arc::new(Compiler::new(&settings).map_err(|error| error.to_string())?);
         // Small limits: some scripts grow until they cannot.
         let config = Config { stack_size_bytes: 1 << 20, ..Config::default() };
-        let process = Process::new(&config, Arc::<Compiler>::clone(&compiler))
+        let mut process = Process::new(&config, Arc::<Compiler>::clone(&compiler))
             .map_err(|error| error.to_string())?;
+        let lazy = (compile == CompileTime::Lazy)
+            .then(|| Arc::new(LazyCompiler::new(Arc::clone(&compiler), COMPILE_THREADS)));
+        if let Some(lazy) = &lazy {
+            process.set_resolver(Arc::<LazyCompiler>::clone(lazy));
+        }
         let mut linker = Linker {
             // The `spectest` module has a table with 64-bit indices.
             standard: Standard::NEWEST,
             compiler,
+            lazy,
             process,
             registered: HashMap::new(),
             named: HashMap::new(),
@@ -115,6 +126,9 @@ impl Linker {
         let instance = self.process.declare(name, Arc::clone(&module), Placement::Private);
         let instance = instance.map_err(unlinkable)?;
         if let Err(failure) = self.link(instance, &module) {
+            if let Some(lazy) = &self.lazy {
+                lazy.forget(instance);
+            }
             self.process.discard(instance);
             return Err(failure);
         }
@@ -134,9 +148,16 @@ impl Linker {
         let imports = module.imports.iter().map(|import| self.resolve(instance, import));
         let imports = imports.collect::<Result<Vec<_>, _>>()?;
         self.process.bind(instance, &imports).map_err(unlinkable)?;
-        let code = self.compiler.compile(self.process.instance(instance));
-        let code = code.map_err(|error| Failure::Malformed(error.to_string()))?;
-        self.process.publish(instance, code);
+        match &self.lazy {
+            Some(lazy) => {
+                lazy.defer(&mut self.process, instance, Vec::new()).map_err(unlinkable)?;
+            }
+            None => {
+                let code = self.compiler.compile(self.process.instance(instance));
+                let code = code.map_err(|error| Failure::Malformed(error.to_string()))?;
+                self.process.publish(instance, code);
+            }
+        }
         self.process.link().map_err(unlinkable)
     }
 

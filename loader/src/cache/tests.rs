@@ -1,12 +1,14 @@
 use std::fs;
 
+use dynvm_jit::SomeCode;
 use dynvm_vm::code::{CallSite, Code, Handler, Relocation, RelocationKind, TrapCode, TrapSite};
 use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::TagId;
+use dynvm_vm::types::DefinedFuncIndex;
 
 use super::{Cache, Content, Key};
 
-fn codes() -> Vec<Code> {
+fn codes() -> SomeCode {
     let call_site = CallSite {
         return_offset: 9,
         frame_bytes: 32,
@@ -25,7 +27,7 @@ fn codes() -> Vec<Code> {
         locations: vec![(2, 100), (9, 104)],
         call_sites: vec![call_site],
     };
-    vec![code, Code::default()]
+    vec![(DefinedFuncIndex(4), code), (DefinedFuncIndex(0), Code::default())]
 }
 
 fn key(name: &str) -> Key {
@@ -36,10 +38,10 @@ fn key(name: &str) -> Key {
 fn an_entry_is_found_as_it_was_stored() {
     let dir = tempfile::tempdir().expect("a directory");
     let cache = Cache::new(dir.path().join("new/dir"), Cache::BYTES_MAX);
-    assert_eq!(cache.load(&key("a")), None);
+    assert_eq!(cache.load(&key("a")), SomeCode::new());
     cache.store(&key("a"), &codes()).expect("it is written");
-    assert_eq!(cache.load(&key("a")), Some(codes()));
-    assert_eq!(cache.load(&key("b")), None);
+    assert_eq!(cache.load(&key("a")), codes());
+    assert_eq!(cache.load(&key("b")), SomeCode::new());
     assert_eq!(cache.content().expect("it is read").entries, 1);
     cache.clear().expect("it is emptied");
     assert_eq!(cache.content().expect("it is read"), Content::default());
@@ -50,18 +52,18 @@ fn every_byte_of_an_entry_counts() {
     let dir = tempfile::tempdir().expect("a directory");
     let cache = Cache::new(dir.path(), Cache::BYTES_MAX);
     cache.store(&key("a"), &codes()).expect("it is written");
-    let path = cache.path(&key("a"));
+    let path = cache.path(&key("a"), 0);
     let whole = fs::read(&path).expect("it is there");
     for position in 0..whole.len() {
         let mut damaged = whole.clone();
         damaged[position] ^= 1;
         fs::write(&path, damaged).expect("it is written");
-        assert_eq!(cache.load(&key("a")), None, "byte {position} changed");
+        assert_eq!(cache.load(&key("a")), SomeCode::new(), "byte {position} changed");
         fs::write(&path, &whole[..position]).expect("it is written");
-        assert_eq!(cache.load(&key("a")), None, "cut at byte {position}");
+        assert_eq!(cache.load(&key("a")), SomeCode::new(), "cut at byte {position}");
     }
     fs::write(&path, whole).expect("it is written");
-    assert_eq!(cache.load(&key("a")), Some(codes()));
+    assert_eq!(cache.load(&key("a")), codes());
 }
 
 #[test]
@@ -70,16 +72,16 @@ fn what_was_used_longest_ago_goes_first() {
     let cache = Cache::new(dir.path(), Cache::BYTES_MAX);
     for (age, name) in [(30, "a"), (20, "b"), (10, "c")] {
         cache.store(&key(name), &codes()).expect("it is written");
-        let file = fs::File::open(cache.path(&key(name))).expect("it is there");
+        let file = fs::File::open(cache.path(&key(name), 0)).expect("it is there");
         let used = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
         file.set_modified(used).expect("its time is set");
     }
     // Using the oldest makes it the youngest.
-    assert!(cache.load(&key("a")).is_some());
+    assert!(!cache.load(&key("a")).is_empty());
     let bytes = cache.content().expect("it is read").bytes;
     let small = Cache::new(dir.path(), bytes);
     small.store(&key("d"), &codes()).expect("it is written");
-    let found = ["a", "b", "c", "d"].map(|name| small.load(&key(name)).is_some());
+    let found = ["a", "b", "c", "d"].map(|name| !small.load(&key(name)).is_empty());
     assert_eq!(found, [true, false, true, true]);
 }
 
@@ -90,5 +92,30 @@ fn a_directory_that_cannot_be_made_is_an_error_and_no_more() {
     fs::write(&file, "no directory").expect("it is written");
     let cache = Cache::new(file.join("cache"), Cache::BYTES_MAX);
     assert!(cache.store(&key("a"), &codes()).is_err());
-    assert_eq!(cache.load(&key("a")), None);
+    assert_eq!(cache.load(&key("a")), SomeCode::new());
+}
+
+#[test]
+fn runs_add_to_an_entry_in_parts_that_become_one() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let cache = Cache::new(dir.path(), Cache::BYTES_MAX);
+    let part = |index| vec![(DefinedFuncIndex(index), codes()[0].1.clone())];
+    for index in 0..20 {
+        cache.store(&key("a"), &part(index)).expect("it is written");
+        let stored: Vec<u32> = cache.load(&key("a")).iter().map(|(func, _)| func.0).collect();
+        assert_eq!(stored, (0..=index).collect::<Vec<_>>());
+        assert!(cache.content().expect("it is read").entries <= 8);
+    }
+}
+
+#[test]
+fn a_damaged_part_is_written_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let cache = Cache::new(dir.path(), Cache::BYTES_MAX);
+    cache.store(&key("a"), &codes()).expect("it is written");
+    cache.store(&key("a"), &codes()).expect("it is written");
+    fs::write(cache.path(&key("a"), 0), "damage").expect("it is written");
+    assert_eq!(cache.load(&key("a")), SomeCode::new());
+    cache.store(&key("a"), &codes()).expect("it is written");
+    assert_eq!(cache.load(&key("a")).len(), 4);
 }

@@ -1,0 +1,430 @@
+//! Lazy compilation: a function is compiled when it is first called, while other threads compile
+//! ahead: what the functions that run call, then all else, the longest first.
+//!
+//! Other threads only compile. Where code goes, and when calls find it, is decided by the thread
+//! that runs wasm, in the first call of some function: so no thread meets half-written code.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::str::FromStr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::compiler::{Compiler, Worker, failed};
+use crate::error::CompileError;
+use crate::vm::code::{Code, TrapCode};
+use crate::vm::context::FuncId;
+use crate::vm::instance::{Instance, InstanceId};
+use crate::vm::types::DefinedFuncIndex;
+use crate::vm::{self, Process, Stop, Trap};
+
+/// After how many functions the elements of tables are led to their code.
+const REFRESH_FUNCTIONS: usize = 256;
+
+/// When functions are compiled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CompileTime {
+    /// All of them before the first one runs.
+    #[default]
+    Eager,
+    /// Each when it is first called, or before by a thread that has nothing else to do.
+    Lazy,
+}
+
+impl FromStr for CompileTime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "eager" => Ok(CompileTime::Eager),
+            "lazy" => Ok(CompileTime::Lazy),
+            _ => Err(format!("expected `eager` or `lazy`, found `{text}`")),
+        }
+    }
+}
+
+/// Compiles the functions of deferred instances.
+pub struct LazyCompiler {
+    shared: Arc<Shared>,
+    /// Of the thread that runs wasm.
+    worker: Mutex<Worker>,
+    /// How many threads compile ahead.
+    threads: usize,
+}
+
+/// Code of some functions of an instance.
+pub type SomeCode = Vec<(DefinedFuncIndex, Code)>;
+
+/// What lazy compilation has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LazyStatistics {
+    /// Functions of deferred instances.
+    pub deferred: usize,
+    /// Functions that were compiled.
+    pub compiled: usize,
+    /// First calls, which had to wait.
+    pub first_calls: usize,
+    /// How long they waited in all.
+    pub waited: Duration,
+    /// Bytes of machine code.
+    pub code_bytes: usize,
+}
+
+struct Shared {
+    compiler: Arc<Compiler>,
+    state: Mutex<State>,
+    /// There is something to compile, or it is time to stop.
+    work: Condvar,
+    /// A function was compiled.
+    done: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// By the number of their first function.
+    instances: BTreeMap<u32, Deferred>,
+    /// What to compile before all else.
+    next: VecDeque<FuncId>,
+    /// Compiled, and not placed yet.
+    ready: Vec<(FuncId, Code)>,
+    /// What was compiled, where it is to be kept.
+    kept: Option<BTreeMap<InstanceId, SomeCode>>,
+    is_started: bool,
+    is_stopped: bool,
+    /// How many functions were placed since tables were refreshed.
+    unrefreshed: usize,
+    statistics: LazyStatistics,
+}
+
+/// An instance whose functions have code only when they are called.
+struct Deferred {
+    instance: Arc<Instance>,
+    stages: Vec<Stage>,
+    /// The longest first.
+    order: Vec<u32>,
+    /// All before this position in `order` are taken.
+    position: usize,
+}
+
+/// How far a function is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nobody has taken it.
+    Waiting,
+    /// Some thread compiles it.
+    UnderWay,
+    /// It is compiled: ready, or placed.
+    Compiled,
+    /// It cannot be compiled; whoever calls it hears why.
+    Failed,
+}
+
+impl LazyCompiler {
+    /// Nothing is compiled before [`LazyCompiler::defer`]; then `threads` threads compile ahead.
+    #[must_use]
+    pub fn new(compiler: Arc<Compiler>, threads: usize) -> Self {
+        let shared = Shared {
+            compiler,
+            state: Mutex::new(State::default()),
+            work: Condvar::new(),
+            done: Condvar::new(),
+        };
+        LazyCompiler { shared: Arc::new(shared), worker: Mutex::default(), threads }
+    }
+
+    /// From now on what is compiled is kept for [`LazyCompiler::take_kept`] too.
+    pub fn keep(&self) {
+        self.shared.lock().kept.get_or_insert_default();
+    }
+
+    /// The functions of a bound instance are compiled when they are called, but for those of
+    /// `known`, which have their code.
+    ///
+    /// # Errors
+    /// If the system has no memory.
+    pub fn defer(
+        &self,
+        process: &mut Process,
+        id: InstanceId,
+        known: SomeCode,
+    ) -> Result<(), vm::Error> {
+        let instance = Arc::clone(process.instance(id));
+        process.defer(id)?;
+        let bodies = &instance.module.bodies;
+        if bodies.is_empty() {
+            return Ok(());
+        }
+        let mut stages = vec![Stage::Waiting; bodies.len()];
+        known.iter().for_each(|(func, _)| stages[func.index()] = Stage::Compiled);
+        let mut order: Vec<u32> = (0..bodies.len() as u32).collect();
+        order.sort_by_key(|index| std::cmp::Reverse(bodies[*index as usize].len()));
+        let deferred = bodies.len() - known.len();
+        let first = process.defined_func(id, DefinedFuncIndex(0));
+        process.publish_some(id, known);
+
+        let mut state = self.shared.lock();
+        state.statistics.deferred += deferred;
+        state.instances.insert(first.0, Deferred { instance, stages, order, position: 0 });
+        if !state.is_started {
+            state.is_started = true;
+            for number in 0..self.threads {
+                let shared = Arc::clone(&self.shared);
+                let thread = std::thread::Builder::new().name(format!("compile {number}"));
+                // Without it the functions are compiled when they are called, all the same.
+                let _ = thread.spawn(move || shared.compile_ahead());
+            }
+        }
+        self.shared.work.notify_all();
+        Ok(())
+    }
+
+    /// Forgets an instance that goes, and gives what was kept of it. What a thread compiles for it now
+    /// is thrown away.
+    pub fn forget(&self, id: InstanceId) -> SomeCode {
+        let state = &mut *self.shared.lock();
+        let mut gone = Vec::new();
+        state.instances.retain(|first, deferred| {
+            let stays = deferred.instance.id != id;
+            if !stays {
+                gone.push(*first..*first + deferred.stages.len() as u32);
+            }
+            stays
+        });
+        state.ready.retain(|(func, _)| !gone.iter().any(|range| range.contains(&func.0)));
+        state.kept.as_mut().and_then(|kept| kept.remove(&id)).unwrap_or_default()
+    }
+
+    /// Makes `func` have code: [`vm::Resolver::resolve`] for functions of deferred instances.
+    ///
+    /// # Errors
+    /// If it cannot be compiled, or is of no deferred instance.
+    pub fn first_call(&self, process: &mut Process, func: FuncId) -> Result<(), Stop> {
+        let failed = |error: String| Stop::from(Trap::new(TrapCode::Host, error));
+        let started = Instant::now();
+        self.obtain(func).map_err(|error| failed(error.to_string()))?;
+        let (ready, is_refresh_due) = {
+            let mut state = self.shared.lock();
+            let ready = std::mem::take(&mut state.ready);
+            state.unrefreshed += ready.len();
+            let is_due = state.unrefreshed >= REFRESH_FUNCTIONS;
+            if is_due {
+                state.unrefreshed = 0;
+            }
+            (self.shared.by_instance(&state, ready), is_due)
+        };
+        for (id, code) in ready {
+            process.publish_some(id, code);
+        }
+        process.link().map_err(|error| failed(error.to_string()))?;
+        if is_refresh_due {
+            process.refresh_elements();
+        }
+        let statistics = &mut self.shared.lock().statistics;
+        statistics.first_calls += 1;
+        statistics.waited += started.elapsed();
+        if process.is_unresolved(func) {
+            return Err(failed(format!("`{}` has no code", process.func_name(func))));
+        }
+        Ok(())
+    }
+
+    /// Compiles `func`, or waits for the thread that does.
+    fn obtain(&self, func: FuncId) -> Result<(), CompileError> {
+        let mut state = self.shared.lock();
+        loop {
+            match state.stage(func) {
+                None | Some(Stage::Compiled) => return Ok(()),
+                Some(Stage::UnderWay) => {
+                    state = self.shared.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                Some(Stage::Waiting | Stage::Failed) => break,
+            }
+        }
+        let (instance, index) = state.take(func);
+        drop(state);
+        let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        let code = self.shared.compile(&mut worker, &instance, index);
+        drop(worker);
+        self.shared.finish(func, &instance, code, true)
+    }
+
+    /// Everything that was compiled and not taken yet.
+    pub fn take_kept(&self) -> BTreeMap<InstanceId, SomeCode> {
+        self.shared.lock().kept.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// What has been done so far.
+    #[must_use]
+    pub fn statistics(&self) -> LazyStatistics {
+        self.shared.lock().statistics
+    }
+}
+
+impl Drop for LazyCompiler {
+    /// The threads end after the function that they compile.
+    fn drop(&mut self) {
+        self.shared.lock().is_stopped = true;
+        self.shared.work.notify_all();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic of the compiler leaves the state as it is between two steps.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What each thread does that compiles ahead.
+    fn compile_ahead(&self) {
+        let mut worker = Worker::default();
+        while let Some((func, instance, index)) = self.wait_for_work() {
+            let code = self.compile(&mut worker, &instance, index);
+            // Who calls the function hears of the error.
+            let _ = self.finish(func, &instance, code, false);
+        }
+    }
+
+    /// A function's code. A mistake of the compiler's is an error too: somebody may wait for this.
+    fn compile(
+        &self,
+        worker: &mut Worker,
+        instance: &Instance,
+        func: DefinedFuncIndex,
+    ) -> Result<Code, CompileError> {
+        let compile = AssertUnwindSafe(|| self.compiler.compile_with(worker, instance, func));
+        catch_unwind(compile).unwrap_or_else(|_| {
+            *worker = Worker::default();
+            Err(failed(instance, func, "the compiler panicked".to_owned()))
+        })
+    }
+
+    fn wait_for_work(&self) -> Option<(FuncId, Arc<Instance>, DefinedFuncIndex)> {
+        let mut state = self.lock();
+        loop {
+            if state.is_stopped {
+                return None;
+            }
+            if let Some(func) = state.next_func() {
+                let (instance, index) = state.take(func);
+                return Some((func, instance, index));
+            }
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Takes over what came of compiling `func`, unless its instance has gone.
+    fn finish(
+        &self,
+        func: FuncId,
+        instance: &Arc<Instance>,
+        code: Result<Code, CompileError>,
+        is_called: bool,
+    ) -> Result<(), CompileError> {
+        let state = &mut *self.lock();
+        let Some((first, deferred)) = state.deferred_mut(func) else { return Ok(()) };
+        if !Arc::ptr_eq(&deferred.instance, instance) {
+            return Ok(());
+        }
+        let index = DefinedFuncIndex(func.0 - first);
+        let stage = &mut deferred.stages[index.index()];
+        *stage = if code.is_ok() { Stage::Compiled } else { Stage::Failed };
+        self.done.notify_all();
+        let code = code?;
+        if let Some(kept) = &mut state.kept {
+            kept.entry(instance.id).or_default().push((index, code.clone()));
+        }
+        state.statistics.compiled += 1;
+        state.statistics.code_bytes += code.bytes.len();
+        state.expect_callees(&code, is_called);
+        state.ready.push((func, code));
+        self.work.notify_all();
+        Ok(())
+    }
+
+    fn by_instance(
+        &self,
+        state: &State,
+        ready: Vec<(FuncId, Code)>,
+    ) -> BTreeMap<InstanceId, SomeCode> {
+        let mut instances = BTreeMap::<InstanceId, SomeCode>::new();
+        for (func, code) in ready {
+            if let Some((first, deferred)) = state.deferred(func) {
+                let index = DefinedFuncIndex(func.0 - first);
+                instances.entry(deferred.instance.id).or_default().push((index, code));
+            }
+        }
+        instances
+    }
+}
+
+impl State {
+    fn deferred(&self, func: FuncId) -> Option<(u32, &Deferred)> {
+        let (first, deferred) = self.instances.range(..=func.0).next_back()?;
+        ((func.0 - first) < deferred.stages.len() as u32).then_some((*first, deferred))
+    }
+
+    fn deferred_mut(&mut self, func: FuncId) -> Option<(u32, &mut Deferred)> {
+        let (first, deferred) = self.instances.range_mut(..=func.0).next_back()?;
+        ((func.0 - first) < deferred.stages.len() as u32).then_some((*first, deferred))
+    }
+
+    /// How far a function is; `None` if its instance is not deferred.
+    fn stage(&self, func: FuncId) -> Option<Stage> {
+        let (first, deferred) = self.deferred(func)?;
+        Some(deferred.stages[(func.0 - first) as usize])
+    }
+
+    /// Marks a function as being compiled.
+    fn take(&mut self, func: FuncId) -> (Arc<Instance>, DefinedFuncIndex) {
+        let (first, deferred) = self.deferred_mut(func).expect("its stage was just looked at");
+        let index = DefinedFuncIndex(func.0 - first);
+        deferred.stages[index.index()] = Stage::UnderWay;
+        (Arc::clone(&deferred.instance), index)
+    }
+
+    /// What to compile ahead.
+    fn next_func(&mut self) -> Option<FuncId> {
+        while let Some(func) = self.next.pop_front() {
+            if self.stage(func) == Some(Stage::Waiting) {
+                return Some(func);
+            }
+        }
+        self.instances
+            .iter_mut()
+            .find_map(|(first, deferred)| deferred.next().map(|at| (*first, at)))
+            .map(|(first, at)| FuncId(first + at))
+    }
+
+    /// What `code` calls is called soon: the sooner if it is itself being called.
+    fn expect_callees(&mut self, code: &Code, is_called: bool) {
+        let callees = code.relocations.iter().map(|relocation| relocation.target);
+        let mut callees: Vec<FuncId> =
+            callees.filter(|func| self.stage(*func) == Some(Stage::Waiting)).collect();
+        callees.dedup();
+        if is_called {
+            callees.into_iter().rev().for_each(|func| self.next.push_front(func));
+        } else {
+            self.next.extend(callees);
+        }
+    }
+}
+
+impl Deferred {
+    /// The longest function that nobody has taken.
+    fn next(&mut self) -> Option<u32> {
+        while let Some(index) = self.order.get(self.position) {
+            if self.stages[*index as usize] == Stage::Waiting {
+                return Some(*index);
+            }
+            self.position += 1;
+        }
+        None
+    }
+}
+
+/// For processes whose functions are all of deferred instances.
+impl vm::Resolver for LazyCompiler {
+    fn resolve(&self, process: &mut Process, func: FuncId) -> Result<(), Stop> {
+        self.first_call(process, func)
+    }
+}
