@@ -159,7 +159,7 @@ fn lenders(
 
 /// Whether the module, or somebody it exports it to, may change each imported global: then its
 /// value cannot be folded into code.
-fn assigned_globals(module: &Module) -> Vec<bool> {
+pub(crate) fn assigned_globals(module: &Module) -> Vec<bool> {
     let imported = module.imported_globals as usize;
     let mut assigned: Vec<bool> = module.globals_assigned.iter().copied().take(imported).collect();
     for export in &module.exports {

@@ -13,7 +13,7 @@ use dynvm_vm::types::{FuncIndex, RefType};
 
 use crate::dylink::{Dylink, Room};
 use crate::search::FileIdentity;
-use crate::symbol::SymbolTable;
+use crate::symbol::{Symbol, SymbolTable};
 
 /// A dso, by its position in the link map. Ids are given out in load order, and never twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -210,6 +210,12 @@ impl Dso {
     #[must_use]
     pub fn stem(&self) -> &str {
         Path::new(&*self.name).file_stem().and_then(|stem| stem.to_str()).unwrap_or(&self.name)
+    }
+
+    /// Address of a data symbol that it defines; `None` for what has none.
+    #[must_use]
+    pub fn address(&self, symbol: Symbol) -> Option<u64> {
+        crate::resolve::address(self, symbol)
     }
 
     /// Values of the imported globals that are known before anything is bound.

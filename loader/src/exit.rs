@@ -45,6 +45,12 @@ pub(crate) fn registers(name: &str) -> bool {
     matches!(name, "__cxa_atexit" | "atexit")
 }
 
+/// Whether a program that is linked for good can do without the loader's function of this name,
+/// which a C library defines too.
+pub(crate) fn is_libcs(name: &str) -> bool {
+    matches!(name, "__cxa_atexit" | "atexit" | "__cxa_finalize")
+}
+
 /// The functions that the guest calls: name, function.
 pub(crate) fn functions(linker: &Weak<Mutex<Linker>>) -> Vec<(&'static str, HostFunction)> {
     let function = |name: &'static str, params: usize, results: usize, call: Call| {

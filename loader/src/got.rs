@@ -29,6 +29,11 @@ impl FunctionSlots {
         self.by_func.get(&func).copied()
     }
 
+    /// Functions that no segment puts into the table, and their slots.
+    pub(crate) fn fresh(&self) -> impl Iterator<Item = (FuncId, u32)> {
+        self.fresh.iter().map(|(func, slot)| (*func, *slot))
+    }
+
     /// Notes a function that a segment puts at `slot`; the first one noted stays.
     pub(crate) fn note(&mut self, func: FuncId, slot: u32) {
         self.by_func.entry(func).or_insert(slot);

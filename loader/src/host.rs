@@ -36,6 +36,15 @@ impl Hosts {
         Some(&self.functions.get(module)?.get(field)?.function.ty)
     }
 
+    /// The functions that have their place in the process: module, field, type, place.
+    pub(crate) fn bound(&self) -> impl Iterator<Item = (&str, &str, &FuncType, FuncId)> {
+        self.functions.iter().flat_map(|(module, fields)| {
+            fields.iter().filter_map(move |(field, host)| {
+                Some((module.as_str(), field.as_str(), &host.function.ty, host.func?))
+            })
+        })
+    }
+
     /// A function, now with its place in the process.
     pub(crate) fn func(
         &mut self,

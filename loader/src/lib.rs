@@ -9,6 +9,8 @@
 //! with every address a constant, [`relocate`] lets the guest relocate its data, and [`init`] runs
 //! constructors, dependencies first. A load that fails leaves nothing behind.
 //!
+//! [`plan`] goes through the same phases up to the binding, for a linker that writes a file.
+//!
 //! While the guest runs, [`dlfcn`] serves its `dlopen` and `dlsym` through the same phases.
 //! [`dialect`] has what older and other dialects of all this need besides.
 //!
@@ -25,6 +27,7 @@ mod error;
 pub mod ldd;
 mod loader;
 pub mod nm;
+pub mod plan;
 
 mod bind;
 mod cache;

@@ -51,6 +51,8 @@ pub(crate) struct Linker {
     /// Whether functions that nobody defines are looked for when they are called instead of failing
     /// the load.
     pub(crate) is_lazy: bool,
+    /// Whether a function of the loader's own wins over every library's of this name.
+    pub(crate) own_wins: fn(&str) -> bool,
     /// Whether guest code runs that relocates a batch: no other load can start.
     pub(crate) is_relocating: bool,
 }

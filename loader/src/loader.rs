@@ -136,6 +136,7 @@ impl Loader {
             statistics: Statistics::default(),
             stack_size_bytes: options.stack_size_bytes,
             is_lazy: options.is_lazy,
+            own_wins: dlfcn::is_own,
             is_relocating: false,
         }));
         let weak = Arc::downgrade(&linker);

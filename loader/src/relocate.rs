@@ -14,9 +14,9 @@ use crate::error::LoadError;
 pub(crate) struct Relocation {
     name: String,
     instance: InstanceId,
-    data: Option<FuncId>,
-    tls: Option<(FuncId, Value)>,
-    tls_data: Option<FuncId>,
+    pub(crate) data: Option<FuncId>,
+    pub(crate) tls: Option<(FuncId, Value)>,
+    pub(crate) tls_data: Option<FuncId>,
 }
 
 impl Relocation {

@@ -77,6 +77,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) is_lazy: bool,
     /// Whether this is such a call: what nobody defines now is undefined.
     pub(crate) is_first_call: bool,
+    /// Whether a function of the loader's own wins over every library's of this name.
+    pub(crate) own_wins: fn(&str) -> bool,
     /// Who is bound to whom.
     pub(crate) bound: Vec<(DsoId, BTreeSet<DsoId>)>,
     pub(crate) undefined: Vec<UndefinedSymbol>,
@@ -111,6 +113,7 @@ impl<'a> Resolver<'a> {
             process,
             is_lazy,
             is_first_call: false,
+            own_wins: linker.own_wins,
             bound: Vec::new(),
             undefined: Vec::new(),
             undefined_by_name: HashMap::new(),
@@ -282,7 +285,7 @@ impl Resolver<'_> {
         dso: &Dso,
         name: &str,
     ) -> Result<Option<(DsoId, FuncIndex)>, LoadError> {
-        let found = if dlfcn::is_own(name) { None } else { self.find(dso, name) };
+        let found = if (self.own_wins)(name) { None } else { self.find(dso, name) };
         let Some((id, symbol)) = found else { return Ok(None) };
         match symbol.kind {
             SymbolKind::Function(func) => Ok(Some((id, func))),

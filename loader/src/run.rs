@@ -27,6 +27,11 @@ pub(crate) fn check_entry_point(main: &Dso) -> Result<(), LoadError> {
     Err(LoadError::NoEntryPoint { program: main.name.to_string() })
 }
 
+/// The entry point: its name, and its index.
+pub(crate) fn entry_point(main: &Dso) -> Option<(&'static str, FuncIndex)> {
+    ENTRY_POINTS.iter().find_map(|name| Some((*name, main.exported_function(name)?)))
+}
+
 /// Calls the entry point. The constructors have run.
 pub(crate) fn main(
     shared: &Mutex<Linker>,
@@ -38,9 +43,7 @@ pub(crate) fn main(
         let Some(main) = linker.map.main() else {
             return Err(Trap::new(TrapCode::Host, "no main program was opened").into());
         };
-        let Some((name, index)) =
-            ENTRY_POINTS.iter().find_map(|name| Some((*name, main.exported_function(name)?)))
-        else {
+        let Some((name, index)) = entry_point(main) else {
             tracing::debug!(target: "dynvm::init", "{} has no entry point", main.name);
             return Ok(());
         };

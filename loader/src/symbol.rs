@@ -159,6 +159,12 @@ impl SymbolTable {
     }
 }
 
+/// Whether an export of this name is never a symbol.
+#[must_use]
+pub fn is_never_symbol(name: &str) -> bool {
+    NEVER_SYMBOLS.contains(&name)
+}
+
 /// Whether an exported function is an import of the same name: then somebody else defines it.
 fn imports_again(imported: &[&Import], func: FuncIndex, name: &str) -> bool {
     let import = imported.get(func.index());

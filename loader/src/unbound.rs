@@ -55,6 +55,11 @@ impl Unbound {
         Ok(func)
     }
 
+    /// What waits for a definition: its place, symbol, who needs it, type.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (FuncId, &str, DsoId, TypeId)> {
+        self.imports.iter().map(|(func, it)| (*func, it.symbol.as_str(), it.asker, it.ty))
+    }
+
     /// Whether code must call `func` through what can change.
     pub(crate) fn can_change(&self, func: FuncId) -> bool {
         self.imports.get(&func).is_some_and(|import| import.is_lazy)
