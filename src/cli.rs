@@ -15,6 +15,7 @@ use dynvm::jit::CompileTime;
     override_usage = "dynvm [run] [OPTIONS] PROG.wasm [ARGS]...\n       \
                       dynvm ldd|nm|objdump|compile [OPTIONS] FILE\n       \
                       dynvm wast [OPTIONS] FILE...\n       \
+                      dynvm link [OPTIONS] -o OUT.wasm PROG.wasm [LIB]...\n       \
                       dynvm cache [--clear]",
     after_help = AFTER_HELP,
     disable_help_subcommand = true
@@ -51,6 +52,8 @@ pub enum Command {
     Objdump(Objdump),
     /// Run scripts of the official test suite
     Wast(Wast),
+    /// Link a program and its libraries into one plain module
+    Link(Link),
     /// Compile a program and all that it needs into the cache, without running it
     Compile(Compile),
     /// Show or empty the cache of compiled code
@@ -58,7 +61,7 @@ pub enum Command {
 }
 
 /// Names of the subcommands: a first word that is not one of them is a program.
-const SUBCOMMANDS: [&str; 7] = ["run", "ldd", "nm", "objdump", "wast", "compile", "cache"];
+const SUBCOMMANDS: [&str; 8] = ["run", "ldd", "nm", "objdump", "wast", "link", "compile", "cache"];
 
 /// Where libraries come from, and what the guest may reach.
 #[derive(Debug, Default, Args)]
@@ -117,6 +120,38 @@ pub struct Compile {
     /// The program or library
     #[arg(value_name = "PROG.wasm")]
     pub program: PathBuf,
+}
+
+/// `dynvm link -o OUT.wasm PROG.wasm [LIB]...`
+#[derive(Debug, Args)]
+pub struct Link {
+    /// Directories and libraries.
+    #[command(flatten)]
+    pub search: Search,
+    /// Where to write the linked module
+    #[arg(short = 'o', long = "output", value_name = "OUT.wasm")]
+    pub output: PathBuf,
+    /// Export this symbol too
+    #[arg(long = "export", value_name = "NAME")]
+    pub exports: Vec<String>,
+    /// Size of the program's stack in its memory (suffixes K, M, G)
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub stack_size: Option<u64>,
+    /// When functions that no library defines are an error
+    #[arg(long, value_name = "WHEN", default_value = "now")]
+    pub bind: Bind,
+    /// Let `dlopen` and its family be what the libraries define, which mostly fails
+    #[arg(long)]
+    pub allow_dlfcn: bool,
+    /// Print what was linked to stderr
+    #[arg(long)]
+    pub stats: bool,
+    /// The program
+    #[arg(value_name = "PROG.wasm")]
+    pub program: PathBuf,
+    /// Libraries that it gets besides those that it names
+    #[arg(value_name = "LIB")]
+    pub libraries: Vec<PathBuf>,
 }
 
 /// `dynvm cache`

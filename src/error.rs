@@ -3,6 +3,7 @@
 use std::fmt;
 
 use dynvm_loader::LoadError;
+use dynvm_relink::RelinkError;
 use dynvm_vm::Stop;
 
 /// Why a program could not be loaded, or did not end by returning.
@@ -13,6 +14,8 @@ pub enum Error {
     Wasi(dynvm_wasi::Error),
     /// The program or a library could not be loaded.
     Load(Box<LoadError>),
+    /// The program could not be linked.
+    Relink(Box<RelinkError>),
     /// The guest trapped, or asked to exit.
     Stop(Stop),
 }
@@ -22,6 +25,7 @@ impl fmt::Display for Error {
         match self {
             Error::Wasi(error) => error.fmt(f),
             Error::Load(error) => error.fmt(f),
+            Error::Relink(error) => error.fmt(f),
             Error::Stop(stop) => stop.fmt(f),
         }
     }
@@ -32,6 +36,7 @@ impl std::error::Error for Error {
         match self {
             Error::Wasi(error) => error.source(),
             Error::Load(error) => error.source(),
+            Error::Relink(error) => error.source(),
             Error::Stop(_) => None,
         }
     }
@@ -49,6 +54,15 @@ impl From<LoadError> for Error {
             // Guest code that ran while loading ended the program: that is no failure to load.
             LoadError::Stopped { stop: stop @ Stop::Exit(_), .. } => Error::Stop(stop),
             error => Error::Load(Box::new(error)),
+        }
+    }
+}
+
+impl From<RelinkError> for Error {
+    fn from(error: RelinkError) -> Self {
+        match error {
+            RelinkError::Load(error) => (*error).into(),
+            error => Error::Relink(Box::new(error)),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use dynvm::Error;
 use dynvm::loader::LoadError;
+use dynvm::relink::RelinkError;
 use dynvm::vm::Stop;
 
 /// Wrong usage.
@@ -55,6 +56,10 @@ impl Failure {
             Failure::Runtime(Error::Load(error)) => match &**error {
                 LoadError::ArgumentCount { .. } | LoadError::Argument { .. } => USAGE,
                 LoadError::Stopped { .. } => TRAP,
+                _ => LOAD,
+            },
+            Failure::Runtime(Error::Relink(error)) => match &**error {
+                RelinkError::Write { .. } => 1,
                 _ => LOAD,
             },
             Failure::Runtime(_) | Failure::Trap(_) => TRAP,

@@ -20,6 +20,7 @@ mod runtime;
 
 pub use dynvm_jit as jit;
 pub use dynvm_loader as loader;
+pub use dynvm_relink as relink;
 pub use dynvm_vm as vm;
 pub use dynvm_wasi as wasi;
 

@@ -4,6 +4,7 @@ mod cache;
 mod cli;
 mod debug;
 mod failure;
+mod link;
 mod run;
 mod show;
 mod wast;
@@ -37,6 +38,7 @@ fn execute() -> Result<u8, Failure> {
         Ok(cli::Command::Nm(nm)) => show::nm(&nm),
         Ok(cli::Command::Objdump(objdump)) => show::objdump(&objdump),
         Ok(cli::Command::Wast(wast)) => wast::wast(&wast),
+        Ok(cli::Command::Link(link)) => link::link(&link),
         Ok(cli::Command::Compile(compile)) => cache::compile(&compile),
         Ok(cli::Command::Cache(command)) => cache::cache(&command),
         Err(error) if error.use_stderr() => Err(Failure::Usage(usage(&error))),

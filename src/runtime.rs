@@ -44,6 +44,15 @@ pub struct Options {
 }
 
 impl Options {
+    /// The same for the static linker, which gives the program no host: whatever it imports from
+    /// modules that are no libraries stays an import.
+    ///
+    /// # Errors
+    /// If the guest's world cannot be made, whose directories are searched for libraries.
+    pub fn linker(&self) -> Result<dynvm_loader::Options, Error> {
+        Ok(dynvm_loader::Options { host_functions: Vec::new(), cache: None, ..self.loader()? })
+    }
+
     /// The same for the loader.
     fn loader(&self) -> Result<dynvm_loader::Options, Error> {
         let wasi = self.wasi.build()?;
