@@ -96,6 +96,21 @@ fn guests_that_are_cut_off_or_changed() {
     assert!(read_well > 1_000 && refused > 4_000, "{read_well} read, {refused} refused");
 }
 
+/// What fuzzers start from, and what they found: `fuzz/corpus`.
+#[test]
+fn seeds_of_the_fuzzers() {
+    let files = |target: &str| -> Vec<Vec<u8>> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+        let files = std::fs::read_dir(folder).expect("the folder is part of the tree");
+        files.map(|file| std::fs::read(file.expect("an entry").path()).expect("a file")).collect()
+    };
+    let modules = files("decode");
+    assert!(modules.len() >= 3 && modules.iter().filter(|bytes| read(bytes)).count() >= 3);
+    let sections = files("dylink");
+    let well_formed = sections.iter().filter(|bytes| Dylink::decode(bytes).is_ok()).count();
+    assert!(sections.len() >= 4 && well_formed >= 3, "{well_formed}");
+}
+
 /// A section with all that there is.
 const SECTION: &str = r#"(module (@dylink.0
     (mem-info (memory 8 2) (table 1 3)) (needed "liba.so" "libb.so") (runtime-path "$ORIGIN/lib")

@@ -76,6 +76,24 @@ pub fn draw(seed: u64) -> Case {
     Case { bytes, module, drawn, calls, is_process }
 }
 
+/// The case that a fuzzer's bytes stand for: eight that say what kind of module, the others what is
+/// in it. `None` for bytes that are no case.
+pub fn of_bytes(data: &[u8]) -> Option<Case> {
+    let (seed, content) = data.split_first_chunk()?;
+    let mut random = Random(u64::from_le_bytes(*seed));
+    let gc_enabled = seed[0] % 4 == 3;
+    let config = wasm_smith::Config { gc_enabled, max_types: 10, ..config(&mut random) };
+    let bytes = generate(config, content)?;
+    let module = decode(&bytes);
+    if gc_enabled && module.is_err() || module.as_ref().is_ok_and(|module| can_block(module)) {
+        return None;
+    }
+    let is_process =
+        seed[0] % 2 == 1 && module.as_ref().is_ok_and(|module| can_have_process_table(module));
+    let calls = module.as_ref().map_or(Vec::new(), |module| calls(module, &mut random));
+    Some(Case { bytes, module, drawn: Drawn::Plain, calls, is_process })
+}
+
 type DrawnModule = (Vec<u8>, Result<Arc<Module>, String>, Drawn);
 
 fn draw_module(seed: u64, random: &mut Random) -> DrawnModule {
@@ -83,7 +101,7 @@ fn draw_module(seed: u64, random: &mut Random) -> DrawnModule {
     let tries = if seed % 4 == 3 { 100 } else { 0 };
     for _ in 0..tries {
         let config = wasm_smith::Config { gc_enabled: true, max_types: 6, ..config(random) };
-        let Some(bytes) = generate(config, random) else { continue };
+        let Some(bytes) = generate(config, &random.bytes(MODULE_SEED_BYTES)) else { continue };
         if let Ok(module) = decode(&bytes)
             && uses_typed_references(&module)
             && !can_block(&module)
@@ -95,7 +113,7 @@ fn draw_module(seed: u64, random: &mut Random) -> DrawnModule {
     let tries = if seed % 8 == 5 { 30 } else { 0 };
     for _ in 0..tries {
         let config = wasm_smith::Config { min_tables: 1, ..config(random) };
-        let Some(bytes) = generate(config, random) else { continue };
+        let Some(bytes) = generate(config, &random.bytes(MODULE_SEED_BYTES)) else { continue };
         if let Ok(module) = decode(&bytes)
             && first_table(&module).is_some()
             && can_have_process_table(&module)
@@ -108,7 +126,7 @@ fn draw_module(seed: u64, random: &mut Random) -> DrawnModule {
     loop {
         let mut config = config(random);
         config.threads_enabled &= drawn == Drawn::Plain;
-        let Some(bytes) = generate(config, random) else { continue };
+        let Some(bytes) = generate(config, &random.bytes(MODULE_SEED_BYTES)) else { continue };
         let module = decode(&bytes);
         if module.as_ref().is_ok_and(|module| can_block(module)) {
             drawn = Drawn::WithoutThreads;
@@ -145,9 +163,8 @@ fn config(random: &mut Random) -> wasm_smith::Config {
     }
 }
 
-fn generate(config: wasm_smith::Config, random: &mut Random) -> Option<Vec<u8>> {
-    let seed = random.bytes(MODULE_SEED_BYTES);
-    let mut module = wasm_smith::Module::new(config, &mut Unstructured::new(&seed)).ok()?;
+fn generate(config: wasm_smith::Config, content: &[u8]) -> Option<Vec<u8>> {
+    let mut module = wasm_smith::Module::new(config, &mut Unstructured::new(content)).ok()?;
     let fuel = module.ensure_termination(FUEL).ok()?;
     export_global(&module.to_bytes(), fuel)
 }

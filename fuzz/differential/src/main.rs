@@ -1,51 +1,51 @@
-//! A second opinion: each seed becomes a module, which runs in dynvm and in wasmtime. Whatever a
-//! program could see must be the same: results and traps of calls, memories, tables, globals.
+//! Compares dynvm and wasmtime on modules of seeds, or on a fuzzer's files.
 #![forbid(unsafe_code)]
 
-mod case;
-mod ours;
-mod theirs;
-mod value;
-
-use std::ops::Range;
+use std::fmt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use case::{Case, Drawn};
+use dynvm_differential::{
+    Case, Drawn, Mismatch, STACK_SIZE_BYTES, compare, draw, engine, of_bytes,
+};
+use wasmtime::Engine;
 
-/// Wasm runs on the stack of the thread that calls it in wasmtime.
-const STACK_SIZE_BYTES: usize = 64 << 20;
-const USAGE: &str = "usage: differential [--seeds FIRST..END] [--one SEED]";
+const USAGE: &str = "usage: differential [--seeds FIRST..END | --one SEED | --files FILE...]";
 
 fn main() -> ExitCode {
     let args = std::env::args().skip(1).collect::<Vec<_>>();
-    let seeds = match parse(&args) {
-        Ok(seeds) => seeds,
+    let origins = match parse(&args) {
+        Ok(origins) => origins,
         Err(message) => {
             eprintln!("differential: {message}\n{USAGE}");
             return ExitCode::from(2);
         }
     };
-    let is_verbose = seeds.end - seeds.start == 1;
+    let is_verbose = origins.len() == 1;
     let thread = std::thread::Builder::new().stack_size(STACK_SIZE_BYTES);
-    let thread = thread.spawn(move || run(seeds, is_verbose)).expect("a thread can be had");
+    let thread = thread.spawn(move || run(origins, is_verbose)).expect("a thread can be had");
     match thread.join() {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) | Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn parse(args: &[String]) -> Result<Range<u64>, String> {
+fn parse(args: &[String]) -> Result<Vec<Origin>, String> {
     let number = |text: &str| text.parse::<u64>().map_err(|error| format!("`{text}`: {error}"));
-    match args {
-        [] => Ok(0..20_000),
-        [flag, seed] if flag == "--one" => number(seed).map(|seed| seed..seed + 1),
+    let seeds = match args {
+        [] => 0..20_000,
+        [flag, seed] if flag == "--one" => number(seed).map(|seed| seed..seed + 1)?,
         [flag, range] if flag == "--seeds" => {
             let (first, end) = range.split_once("..").ok_or("expected FIRST..END")?;
-            Ok(number(first)?..number(end)?)
+            number(first)?..number(end)?
         }
-        _ => Err("expected a range of seeds or one seed".to_owned()),
-    }
+        [flag, files @ ..] if flag == "--files" => {
+            return Ok(files.iter().map(|file| Origin::File(file.into())).collect());
+        }
+        _ => return Err("expected a range of seeds, one seed, or files".to_owned()),
+    };
+    Ok(seeds.map(Origin::Seed).collect())
 }
 
 #[derive(Default)]
@@ -58,22 +58,32 @@ struct Counts {
     /// With the process's memory, and with its table.
     process: u64,
     process_table: u64,
-    calls: u64,
-    returned: u64,
+    calls: usize,
+    returned: usize,
     mismatches: u64,
 }
 
-/// Whether all seeds agree.
-fn run(seeds: Range<u64>, is_verbose: bool) -> bool {
+/// Whether the engines agree on all.
+fn run(origins: Vec<Origin>, is_verbose: bool) -> bool {
     let started = Instant::now();
-    let engine = theirs::engine();
+    let engine = engine();
     let mut counts = Counts::default();
-    for seed in seeds {
-        let case = case::draw(seed);
-        if is_verbose {
-            keep(seed, &case.bytes);
-        }
-        check(seed, &case, &engine, is_verbose, &mut counts);
+    for origin in &origins {
+        let case = match origin {
+            Origin::Seed(seed) => draw(*seed),
+            Origin::File(path) => match std::fs::read(path).map(|bytes| of_bytes(&bytes)) {
+                Ok(Some(case)) => case,
+                Ok(None) => {
+                    eprintln!("{origin}: no module can be made of it");
+                    continue;
+                }
+                Err(error) => {
+                    eprintln!("{origin}: {error}");
+                    return false;
+                }
+            },
+        };
+        check(origin, &case, &engine, is_verbose, &mut counts);
         if counts.modules.is_multiple_of(1000) {
             eprintln!("{} modules, {:.0?}", counts.modules, started.elapsed());
         }
@@ -94,50 +104,54 @@ fn run(seeds: Range<u64>, is_verbose: bool) -> bool {
     counts.mismatches == 0
 }
 
-fn check(seed: u64, case: &Case, engine: &wasmtime::Engine, is_verbose: bool, counts: &mut Counts) {
+/// Where a case comes from, for messages and names of files.
+enum Origin {
+    Seed(u64),
+    File(PathBuf),
+}
+
+fn check(origin: &Origin, case: &Case, engine: &Engine, is_verbose: bool, counts: &mut Counts) {
     counts.modules += 1;
     counts.blocking += u64::from(case.drawn == Drawn::WithoutThreads);
     counts.typed += u64::from(case.drawn == Drawn::WithTypedReferences);
     counts.process += u64::from(case.is_process);
     counts.process_table += u64::from(case.has_process_table());
-    let theirs = theirs::observe(engine, case);
-    let ours = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ours::observe(case)))
-        .unwrap_or_else(|_| vec!["panicked".to_owned()]);
+    let outcome = compare(case, engine);
     if is_verbose {
-        for line in &ours {
+        keep(origin, &case.bytes);
+        for line in &outcome.seen {
             println!("{line}");
         }
     }
-    counts.calls += theirs.iter().filter(|line| line.starts_with("call")).count() as u64;
-    counts.returned += theirs.iter().filter(|line| line.contains("returned")).count() as u64;
-    let adds_to_words = case.adds_to_words();
-    let is_same = |(ours, theirs): &(&String, &String)| {
-        ours == theirs || adds_to_words && is_same_trap(ours, theirs)
-    };
-    let position = ours.iter().zip(&theirs).take_while(is_same).count();
-    if position == ours.len() && position == theirs.len() {
-        return;
-    }
+    counts.calls += outcome.calls;
+    counts.returned += outcome.returned;
+    let Some(Mismatch { position, ours, theirs }) = outcome.mismatch else { return };
     counts.mismatches += 1;
-    let end = "nothing more".to_owned();
+    let kept = keep(origin, &case.bytes);
     eprintln!(
-        "seed {seed}, observation {position}:\n  dynvm:    {}\n  wasmtime: {}\n  module: {}",
-        ours.get(position).unwrap_or(&end),
-        theirs.get(position).unwrap_or(&end),
-        keep(seed, &case.bytes)
+        "{origin}, observation {position}:\n  dynvm:    {ours}\n  wasmtime: {theirs}\n  \
+         module: {kept}"
     );
 }
 
-/// An atomic access that is both unaligned and out of bounds is unaligned in both engines, but for
-/// one case that the proposal leaves open: wasmtime takes `memory.atomic.wait` and `notify` at an
-/// index plus offset that the index type cannot hold to be out of bounds first.
-fn is_same_trap(ours: &str, theirs: &str) -> bool {
-    ours.replace("UnalignedAtomic", "MemoryOutOfBounds") == theirs
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Seed(seed) => write!(f, "seed {seed}"),
+            Origin::File(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// Writes the module as text where it can be looked at.
-fn keep(seed: u64, bytes: &[u8]) -> String {
-    let path = std::env::temp_dir().join(format!("differential-{seed}.wat"));
+fn keep(origin: &Origin, bytes: &[u8]) -> String {
+    let name = match origin {
+        Origin::Seed(seed) => format!("differential-{seed}.wat"),
+        Origin::File(path) => {
+            format!("differential-{}.wat", path.file_name().unwrap_or_default().display())
+        }
+    };
+    let path = std::env::temp_dir().join(name);
     let text = wasmprinter::print_bytes(bytes).unwrap_or_else(|error| error.to_string());
     match std::fs::write(&path, text) {
         Ok(()) => path.display().to_string(),
