@@ -14,7 +14,8 @@ pub fn wast(wast: &cli::Wast) -> Result<u8, Failure> {
     let (mut passed, mut failed) = (0, 0);
     let is_nan_canonical = wast.code.is_nan_canonical;
     let compile = compile_time(wast.compile)?;
-    let options = Options { standard: wast.standard, is_nan_canonical, compile };
+    let options =
+        Options { standard: wast.standard, is_nan_canonical, compile, is_heap_stressed: false };
     for path in &wast.files {
         let text = fs::read_to_string(path)
             .map_err(|source| LoadError::Read { path: path.clone(), source })?;

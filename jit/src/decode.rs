@@ -21,8 +21,19 @@ use crate::vm::module::{
     Module, SegmentMode,
 };
 use crate::vm::types::{
-    FuncIndex, GlobalIndex, MemoryIndex, RefType, TableIndex, TagIndex, TypeIndex,
+    FuncIndex, GlobalIndex, HeapType, MemoryIndex, RefType, TableIndex, TagIndex, TypeIndex,
+    ValType,
 };
+
+/// What references of a type that passed validation refer to.
+pub(crate) fn heap_type(ty: wasmparser::HeapType) -> HeapType {
+    types::heap(ty, 0).expect("the body was read, and uses no other types")
+}
+
+/// A type that passed validation.
+pub(crate) fn value_type(ty: wasmparser::ValType) -> ValType {
+    types::value(ty, 0).expect("the body was read, and uses no other types")
+}
 
 /// Decodes and validates a module in the binary format.
 pub fn decode(bytes: impl Into<Arc<[u8]>>) -> Result<Module, DecodeError> {

@@ -4,7 +4,9 @@ use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{self, ExternalName};
 use cranelift_codegen::{CompiledCode, FinalizedMachExceptionHandler, FinalizedRelocTarget};
 
-use crate::vm::code::{CallSite, Code, Handler, Relocation, RelocationKind, TrapCode, TrapSite};
+use crate::vm::code::{
+    CallSite, Code, Handler, Relocation, RelocationKind, StackMap, TrapCode, TrapSite,
+};
 use crate::vm::context::FuncId;
 use crate::vm::instance::TagId;
 
@@ -29,7 +31,19 @@ pub fn code(compiled: &CompiledCode, func: &ir::Function) -> Result<Code, String
         locations: locations(compiled, &traps),
         traps,
         call_sites: call_sites(compiled)?,
+        stack_maps: stack_maps(compiled),
     })
+}
+
+/// Where references that the collector may change are during calls.
+fn stack_maps(compiled: &CompiledCode) -> Vec<StackMap> {
+    let maps = compiled.buffer.user_stack_maps().iter();
+    let maps = maps.map(|(return_offset, frame_bytes, map)| StackMap {
+        return_offset: *return_offset,
+        // At a call the frame pointer is so far above the stack pointer, from which the map counts.
+        below_frame_pointer: map.entries().map(|(_, at)| frame_bytes - at).collect(),
+    });
+    maps.filter(|map| !map.below_frame_pointer.is_empty()).collect()
 }
 
 fn relocation(

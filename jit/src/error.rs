@@ -40,8 +40,6 @@ pub enum DecodeError {
 pub enum Feature {
     /// `try_table`, `throw` and the older `try`, `catch`, …
     ExceptionHandling,
-    /// Structs, arrays, `i31`, casts.
-    GarbageCollection,
     /// Anything younger.
     Other,
 }
@@ -50,7 +48,6 @@ impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Feature::ExceptionHandling => "exception handling",
-            Feature::GarbageCollection => "garbage collection",
             Feature::Other => "an instruction of an unfinished proposal",
         })
     }

@@ -42,6 +42,11 @@ pub fn builtin(builtin: Builtin) -> Signature {
         Builtin::IndirectCallFailed => (&[I64, I32], None),
         Builtin::HostCall | Builtin::Throw => (&[I32, I64], None),
         Builtin::ThrowRef => (&[I32], None),
+        Builtin::StructNew => (&[I32], Some(I32)),
+        Builtin::ArrayNew => (&[I32, I32], Some(I32)),
+        Builtin::ArrayNewData | Builtin::ArrayNewElement => (&[I32, I32, I32, I64], Some(I32)),
+        Builtin::ArrayInitData | Builtin::ArrayInitElement => (&[I32, I32, I32, I32, I64], None),
+        Builtin::ArrayCopy => (&[I32, I32, I32, I32, I32], None),
     };
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.push(AbiParam::new(I64));

@@ -1,5 +1,6 @@
 //! One function: wasm operators to Cranelift IR.
 
+mod array;
 mod atomic;
 mod bulk;
 mod call;
@@ -7,6 +8,8 @@ mod control;
 mod exception;
 mod memory;
 mod numeric;
+mod object;
+mod reference;
 mod region;
 mod simd;
 mod table;
@@ -24,12 +27,14 @@ use wasmparser::{BinaryReader, FunctionBody, Operator};
 
 use crate::signature;
 use crate::translate::control::Frame;
+use crate::translate::reference::Bound;
 use crate::translate::region::Region;
 use crate::vm;
 use crate::vm::context::{Builtin, FuncId};
 use crate::vm::instance::Instance;
+use crate::vm::layout::StructLayout;
 use crate::vm::module::Module;
-use crate::vm::types::{DefinedFuncIndex, FuncIndex, TypeIndex};
+use crate::vm::types::{DefinedFuncIndex, FuncIndex, TypeIndex, ValType};
 
 /// The trap code that Cranelift carries for us; its own codes are mapped when code is emitted.
 pub fn trap_code(code: vm::code::TrapCode) -> TrapCode {
@@ -80,7 +85,11 @@ struct Translator<'a> {
     stack: Vec<Value>,
     /// The blocks around the current operator, the function's own first.
     frames: Vec<Frame>,
-    locals: Vec<Variable>,
+    locals: Vec<(Variable, ValType)>,
+    /// What is known of references that the collector may change.
+    bounds: HashMap<Value, Bound>,
+    /// Layouts of the structs that the function uses.
+    layouts: HashMap<TypeIndex, StructLayout>,
     /// Whether control can get to the current operator. Where it cannot, nothing is translated.
     is_reachable: bool,
     /// How many blocks were entered since control was lost.
@@ -107,6 +116,8 @@ impl<'a> Translator<'a> {
             stack: Vec::new(),
             frames: Vec::new(),
             locals: Vec::new(),
+            bounds: HashMap::new(),
+            layouts: HashMap::new(),
             is_reachable: true,
             dead_depth: 0,
             is_leaf: false,
@@ -137,23 +148,30 @@ impl<'a> Translator<'a> {
         }
 
         for (position, param) in ty.params.iter().enumerate() {
-            let variable = self.builder.declare_var(signature::value_type(*param));
+            let variable = self.declare_local(*param);
             let value = self.builder.block_params(entry)[position];
             self.builder.def_var(variable, value);
-            self.locals.push(variable);
         }
         for local in body.get_locals_reader()? {
             let (count, ty) = local?;
-            let ty = block_value_type(ty);
-            let zero = self.zero(ty);
+            let ty = decoded_type(ty);
+            let zero = self.zero(signature::value_type(ty));
             for _ in 0..count {
-                let variable = self.builder.declare_var(ty);
+                let variable = self.declare_local(ty);
                 self.builder.def_var(variable, zero);
-                self.locals.push(variable);
             }
         }
         self.push_function_frame(ty);
         Ok(())
+    }
+
+    fn declare_local(&mut self, ty: ValType) -> Variable {
+        let variable = self.builder.declare_var(signature::value_type(ty));
+        if self.bound(ty).is_some() {
+            self.builder.declare_var_needs_stack_map(variable);
+        }
+        self.locals.push((variable, ty));
+        variable
     }
 
     /// The value of the pinned register: the address of byte 0 of the process memory, with the
@@ -199,6 +217,9 @@ impl<'a> Translator<'a> {
             || self.bulk(op)
             || self.atomic(op)
             || self.table(op)
+            || self.object(op)
+            || self.array(op)
+            || self.reference(op)
             || self.exception(op);
         assert!(is_translated, "decoding lets no such operator pass: {op:?}");
     }
@@ -290,13 +311,7 @@ impl<'a> Translator<'a> {
     }
 }
 
-/// What a local or block parameter of a type, as the parser gives it, is in a register.
-fn block_value_type(ty: wasmparser::ValType) -> ir::Type {
-    match ty {
-        wasmparser::ValType::I32 | wasmparser::ValType::Ref(_) => ir::types::I32,
-        wasmparser::ValType::I64 => ir::types::I64,
-        wasmparser::ValType::F32 => ir::types::F32,
-        wasmparser::ValType::F64 => ir::types::F64,
-        wasmparser::ValType::V128 => ir::types::I8X16,
-    }
+/// A type as the parser gives it.
+fn decoded_type(ty: wasmparser::ValType) -> ValType {
+    crate::decode::value_type(ty)
 }

@@ -20,7 +20,7 @@ use dynvm_vm::instance::Instance;
 const ENDING: &str = "code";
 
 /// Changes with the layout of an entry.
-const FORMAT: &[u8] = b"dynvm code 2\n";
+const FORMAT: &[u8] = b"dynvm code 3\n";
 
 /// Most files of one entry: each run that compiles functions while it runs adds one, and then one
 /// takes the place of all.

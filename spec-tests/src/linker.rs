@@ -62,11 +62,11 @@ pub(crate) struct Linker {
 impl Linker {
     /// An empty process with the `spectest` module. Modules are read and compiled as `options` say.
     pub(crate) fn new(options: Options) -> Result<Self, String> {
-        let Options { standard, is_nan_canonical, compile } = options;
+        let Options { standard, is_nan_canonical, compile, is_heap_stressed } = options;
         let settings = dynvm_jit::Settings { is_nan_canonical, ..dynvm_jit::Settings::default() };
         let compiler = Arc::new(Compiler::new(&settings).map_err(|error| error.to_string())?);
         // Small limits: some scripts grow until they cannot.
-        let config = Config { stack_size_bytes: 1 << 20, ..Config::default() };
+        let config = Config { stack_size_bytes: 1 << 20, is_heap_stressed, ..Config::default() };
         let mut process = Process::new(&config, Arc::<Compiler>::clone(&compiler))
             .map_err(|error| error.to_string())?;
         let lazy = (compile == CompileTime::Lazy)
@@ -193,14 +193,13 @@ impl Linker {
     }
 
     /// Reads an exported global.
-    pub(crate) fn get(&self, id: Option<&str>, name: &str) -> Result<Value, String> {
-        let instance = self.process.instance(self.find(id)?);
+    pub(crate) fn get(&mut self, id: Option<&str>, name: &str) -> Result<Value, String> {
+        let id = self.find(id)?;
+        let instance = self.process.instance(id);
         let Some(Entity::Global(global)) = instance.module.export(name) else {
             return Err(format!("no global `{name}` is exported"));
         };
-        let ty = instance.module.globals[global.index()].value;
-        let raw = self.process.read_global(instance.globals[global.index()]);
-        Ok(Value::from_raw(ty, raw))
+        Ok(self.process.global_value(id, global))
     }
 
     pub(crate) fn find(&self, id: Option<&str>) -> Result<InstanceId, String> {

@@ -1,5 +1,7 @@
 //! Literals of scripts: arguments, and patterns that results must match.
 
+use dynvm_vm::Process;
+use dynvm_vm::reference::Referent;
 use dynvm_vm::types::{HeapType, RefType, ValType};
 use dynvm_vm::value::Value;
 use wast::core::{AbstractHeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
@@ -15,9 +17,9 @@ pub(crate) fn argument(arg: &WastArg<'_>) -> Result<Value, String> {
         WastArgCore::F64(value) => Value::F64(f64::from_bits(value.bits)),
         WastArgCore::V128(value) => Value::V128(u128::from_le_bytes(value.to_le_bytes())),
         WastArgCore::RefNull(ty) => Value::Ref(nullable(ty), 0),
-        // A host reference is its number plus one: zero is null.
-        WastArgCore::RefExtern(number) => Value::Ref(RefType::EXTERNREF, number + 1),
-        WastArgCore::RefHost(_) => return Err("`ref.host` needs garbage collection".to_owned()),
+        WastArgCore::RefExtern(number) | WastArgCore::RefHost(number) => {
+            Value::host(*number).ok_or("the host has no such thing")?
+        }
     })
 }
 
@@ -31,14 +33,22 @@ fn nullable(ty: &wast::core::HeapType<'_>) -> RefType {
 }
 
 /// Whether `value` is one that `expected` allows.
-pub(crate) fn matches(value: Value, expected: &WastRet<'_>) -> Result<bool, String> {
+pub(crate) fn matches(
+    process: &Process,
+    value: Value,
+    expected: &WastRet<'_>,
+) -> Result<bool, String> {
     match expected {
-        WastRet::Core(expected) => matches_core(value, expected),
+        WastRet::Core(expected) => matches_core(process, value, expected),
         _ => Err("not a core value".to_owned()),
     }
 }
 
-fn matches_core(value: Value, expected: &WastRetCore<'_>) -> Result<bool, String> {
+fn matches_core(
+    process: &Process,
+    value: Value,
+    expected: &WastRetCore<'_>,
+) -> Result<bool, String> {
     Ok(match (expected, value) {
         (WastRetCore::I32(expected), Value::I32(value)) => *expected == value,
         (WastRetCore::I64(expected), Value::I64(value)) => *expected == value,
@@ -46,18 +56,32 @@ fn matches_core(value: Value, expected: &WastRetCore<'_>) -> Result<bool, String
         (WastRetCore::F64(expected), Value::F64(value)) => f64_matches(value.to_bits(), expected),
         (WastRetCore::V128(expected), Value::V128(value)) => v128_matches(value, expected),
         (WastRetCore::RefNull(_), Value::Ref(_, handle)) => handle == 0,
-        (WastRetCore::RefExtern(Some(number)), Value::Ref(ty, handle)) => {
-            ty.heap == HeapType::Extern && handle == number + 1
+        (WastRetCore::RefExtern(Some(number)) | WastRetCore::RefHost(number), value) => {
+            process.referent(value) == Some(Referent::Host(*number))
         }
         (WastRetCore::RefExtern(None), Value::Ref(ty, handle)) => {
             ty.heap == HeapType::Extern && handle != 0
         }
-        (WastRetCore::RefFunc(_), Value::Ref(ty, handle)) => {
-            ty.heap != HeapType::Extern && handle != 0
+        (WastRetCore::RefFunc(_), Value::Ref(_, handle)) => {
+            process.referent(value) == Some(Referent::Other) && handle != 0
         }
+        (WastRetCore::RefAny, value) => {
+            !matches!(process.referent(value), None | Some(Referent::Null | Referent::Other))
+        }
+        (WastRetCore::RefEq, value) => matches!(
+            process.referent(value),
+            Some(Referent::I31(_) | Referent::Struct(_) | Referent::Array(_))
+        ),
+        (WastRetCore::RefArray, value) => {
+            matches!(process.referent(value), Some(Referent::Array(_)))
+        }
+        (WastRetCore::RefStruct, value) => {
+            matches!(process.referent(value), Some(Referent::Struct(_)))
+        }
+        (WastRetCore::RefI31, value) => matches!(process.referent(value), Some(Referent::I31(_))),
         (WastRetCore::Either(patterns), value) => {
             for pattern in patterns {
-                if matches_core(value, pattern)? {
+                if matches_core(process, value, pattern)? {
                     return Ok(true);
                 }
             }

@@ -31,6 +31,8 @@ pub struct Options {
     pub is_nan_canonical: bool,
     /// When its functions are compiled.
     pub compile: CompileTime,
+    /// Whether the garbage collector runs at every allocation and moves all objects.
+    pub is_heap_stressed: bool,
 }
 
 /// Runs the script `text`, called `file` in messages.
@@ -153,7 +155,7 @@ fn run_directive(linker: &mut Linker, directive: WastDirective<'_>) -> Result<()
             };
             let mut is_match = values.len() == results.len();
             for (value, expected) in values.iter().zip(&results) {
-                is_match &= matches(*value, expected)?;
+                is_match &= matches(&linker.process, *value, expected)?;
             }
             if is_match {
                 return Ok(());

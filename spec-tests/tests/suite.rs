@@ -12,6 +12,7 @@ const PROPOSALS: &[Proposal] = &[
     Proposal::ExceptionHandling,
     Proposal::ExtendedConst,
     Proposal::FunctionReferences,
+    Proposal::GC,
     Proposal::Memory64,
     Proposal::MultiMemory,
     Proposal::MultiValue,
@@ -46,13 +47,15 @@ fn main() {
     }
     trials.extend(own_scripts());
     trials.extend(canonical_nans());
+    trials.extend(stressed());
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-/// Scripts in `tests/threads`, as the suite has none with the commands `thread` and `wait`; and in
-/// `tests/references`, where the suite mixes functions with garbage collection.
+/// Scripts in `tests/threads`, as the suite has none with the commands `thread` and `wait`; in
+/// `tests/references`, where the suite mixes functions with garbage collection; and in `tests/gc`,
+/// as the suite makes too little garbage to see a collection.
 fn own_scripts() -> impl Iterator<Item = Trial> {
-    let folders = ["tests/references", "tests/threads"];
+    let folders = ["tests/gc", "tests/references", "tests/threads"];
     let files = folders.into_iter().flat_map(|folder| {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let files = std::fs::read_dir(path).expect("the folder is part of the crate");
@@ -64,6 +67,23 @@ fn own_scripts() -> impl Iterator<Item = Trial> {
             check(Standard::NEWEST, &name, &std::fs::read_to_string(&path)?)
         })
     })
+}
+
+/// Scripts that make objects, once more with a collection at every allocation.
+fn stressed() -> impl Iterator<Item = Trial> {
+    let makes_objects =
+        |text: &str| ["struct.new", "array.new"].iter().any(|word| text.contains(word));
+    let options = Options { is_heap_stressed: true, ..options(Standard::NEWEST) };
+    let official = spec(SpecVersion::V3).chain(PROPOSALS.iter().flat_map(proposal));
+    let official = official.filter(move |file| makes_objects(file.raw())).map(move |file| {
+        let name = format!("stressed/{}/{}", file.parent(), file.name());
+        Trial::test(name.clone(), move || passed(&run(options, &name, file.raw())))
+    });
+    let text = include_str!("gc/moving.wast");
+    let own = Trial::test("stressed/tests/gc/moving.wast", move || {
+        passed(&run(options, "moving.wast", text))
+    });
+    official.chain([own])
 }
 
 /// Scripts about floats, with every NaN a canonical one: what they allow includes it. And one that
@@ -121,7 +141,7 @@ fn options(standard: Standard) -> Options {
     let compile = std::env::var("DYNVM_COMPILE").map(|text| text.parse());
     let compile = compile.unwrap_or(Ok(CompileTime::Eager));
     let compile = compile.unwrap_or_else(|error| panic!("DYNVM_COMPILE: {error}"));
-    Options { standard, is_nan_canonical: false, compile }
+    Options { standard, is_nan_canonical: false, compile, is_heap_stressed: false }
 }
 
 fn check(standard: Standard, name: &str, text: &str) -> Result<(), Failed> {

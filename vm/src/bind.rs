@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::const_expr::evaluate;
+use crate::const_expr::heap_error;
 use crate::context::{GlobalSlot, VmDescriptor};
 use crate::error::Error;
+use crate::heap::is_object;
 use crate::instance::{
     Callee, Extern, GlobalPlace, Instance, InstanceId, MemoryId, MemoryPlace, TableId, TablePlace,
     TagId,
@@ -52,7 +53,7 @@ impl Process {
         );
         self.define_tags(&mut instance);
         self.define_memories(&mut instance)?;
-        self.define_globals(&mut instance);
+        self.define_globals(&mut instance)?;
         self.define_tables(&mut instance)?;
         self.entry_mut(id).instance = Some(Arc::new(instance));
         Ok(())
@@ -291,16 +292,24 @@ impl Process {
         MemoryPlace { id, descriptor }
     }
 
-    fn define_globals(&mut self, instance: &mut Instance) {
+    fn define_globals(&mut self, instance: &mut Instance) -> Result<(), Error> {
         let module = Arc::clone(&instance.module);
         let is_main = self.entry(instance.id).declared.placement == Placement::Process;
         let stack_pointer = module.export(STACK_POINTER).filter(|_| is_main);
         for (position, init) in module.global_inits.iter().enumerate() {
             let index = GlobalIndex(module.imported_globals + position as u32);
-            let value = evaluate(init, &instance.globals, &instance.functions, |place| {
-                self.read_global(place)
-            });
-            let slot = self.entry(instance.id).declared.slots[position];
+            let value = self.evaluate(instance, init).map_err(|stop| heap_error(&stop))?;
+            let ty = instance.canonical(module.globals[index.index()].value);
+            let slot = match self.entry(instance.id).declared.slots[position] {
+                // What the collector moves cannot stand in code, even if nobody assigns it.
+                None if self.types.is_managed(ty) && is_object(value.u32()) => {
+                    let slot = self.space.add_globals(1)?;
+                    self.managed_globals.insert(slot);
+                    self.entry_mut(instance.id).declared.slots[position] = Some(slot);
+                    Some(slot)
+                }
+                slot => slot,
+            };
             let place = match slot {
                 None => GlobalPlace::Constant(value),
                 Some(_) if stack_pointer == Some(Entity::Global(index)) => {
@@ -314,6 +323,7 @@ impl Process {
             };
             instance.globals.push(place);
         }
+        Ok(())
     }
 
     fn define_tables(&mut self, instance: &mut Instance) -> Result<(), Error> {

@@ -99,6 +99,13 @@ stubs! {
     TableSet table_set_stub => table_set;
     IndirectCallFailed indirect_call_failed_stub => indirect_call_failed;
     HostCall host_call_stub => host_call;
+    StructNew struct_new_stub => struct_new;
+    ArrayNew array_new_stub => array_new;
+    ArrayNewData array_new_data_stub => array_new_data;
+    ArrayNewElement array_new_element_stub => array_new_element;
+    ArrayInitData array_init_data_stub => array_init_data;
+    ArrayInitElement array_init_element_stub => array_init_element;
+    ArrayCopy array_copy_stub => array_copy;
     }
     throwing: {
     Throw throw_stub => throw;
@@ -352,6 +359,97 @@ unsafe extern "C" fn indirect_call_failed(pinned: usize, element: u64, expected:
     }
 }
 
+unsafe extern "C" fn struct_new(pinned: usize, ty: u32) -> u32 {
+    // SAFETY: see above.
+    unsafe { or_raise(pinned, process(pinned).allocate_struct(TypeId(ty))) }
+}
+
+unsafe extern "C" fn array_new(pinned: usize, ty: u32, len: u32) -> u32 {
+    // SAFETY: see above.
+    unsafe { or_raise(pinned, process(pinned).allocate_array(TypeId(ty), len)) }
+}
+
+unsafe extern "C" fn array_new_data(
+    pinned: usize,
+    instance: u32,
+    ty: u32,
+    data: u32,
+    from_and_len: u64,
+) -> u32 {
+    let (instance, data) = (InstanceId(instance), DataIndex(data));
+    let range = (from_and_len & 0xffff_ffff, from_and_len >> 32);
+    // SAFETY: see above.
+    unsafe {
+        let array = process(pinned).array_new_data(instance, TypeId(ty), data, range);
+        or_raise(pinned, array)
+    }
+}
+
+unsafe extern "C" fn array_new_element(
+    pinned: usize,
+    instance: u32,
+    ty: u32,
+    element: u32,
+    from_and_len: u64,
+) -> u32 {
+    let (instance, element) = (InstanceId(instance), ElementIndex(element));
+    let range = (from_and_len & 0xffff_ffff, from_and_len >> 32);
+    // SAFETY: see above.
+    unsafe {
+        let array = process(pinned).array_new_element(instance, TypeId(ty), element, range);
+        or_raise(pinned, array)
+    }
+}
+
+unsafe extern "C" fn array_init_data(
+    pinned: usize,
+    instance: u32,
+    data: u32,
+    array: u32,
+    to: u32,
+    from_and_len: u64,
+) {
+    let (instance, data) = (InstanceId(instance), DataIndex(data));
+    let range = (from_and_len & 0xffff_ffff, from_and_len >> 32);
+    // SAFETY: see above.
+    unsafe {
+        let copied = process(pinned).array_init_data(instance, data, (array, to), range);
+        or_raise(pinned, copied);
+    }
+}
+
+unsafe extern "C" fn array_init_element(
+    pinned: usize,
+    instance: u32,
+    element: u32,
+    array: u32,
+    to: u32,
+    from_and_len: u64,
+) {
+    let (instance, element) = (InstanceId(instance), ElementIndex(element));
+    let range = (from_and_len & 0xffff_ffff, from_and_len >> 32);
+    // SAFETY: see above.
+    unsafe {
+        let copied = process(pinned).array_init_element(instance, element, (array, to), range);
+        or_raise(pinned, copied);
+    }
+}
+
+unsafe extern "C" fn array_copy(
+    pinned: usize,
+    to_array: u32,
+    to: u32,
+    from_array: u32,
+    from: u32,
+    len: u32,
+) {
+    // SAFETY: see above.
+    unsafe {
+        let copied = process(pinned).array_copy((to_array, to), (from_array, from), len);
+        or_raise(pinned, copied);
+    }
+}
+
 unsafe extern "C" fn host_call(pinned: usize, number: u32, values: *mut RawValue) {
     // SAFETY: see above; `values` is the array on the stack of the thunk that the compiler made
     // for host function `number`, as long as the larger of its parameters and results.
@@ -399,10 +497,17 @@ unsafe fn call_host(
     let values = unsafe { std::slice::from_raw_parts_mut(values, len) };
     // What the function returns is looked at right here: as a whole it would be read back with wider
     // loads than it was written with, for which the processor has to wait.
+    let entered = process.handles.enter();
+    let is_managed = process.managed_host_functions[number as usize];
+    if is_managed {
+        process.lift_args(number, values);
+    }
     let outcome = catch_unwind(AssertUnwindSafe(|| match func(process, values) {
+        Ok(()) if is_managed => process.lower_results(number, values).err().map(Box::new),
         Ok(()) => None,
         Err(stop) => Some(Box::new(stop)),
     }));
+    process.handles.leave(entered);
     match outcome {
         Ok(None) => Ok(()),
         Ok(Some(stop)) => Err(*stop),

@@ -38,8 +38,7 @@ impl Process {
         let ty = self.types.get(type_id);
         let ty = ty.unwrap_or_else(|| panic!("`{}` is called but does not exist", name()));
         assert!(code != 0, "`{}` is called before it is linked", name());
-        let given = args.iter().map(|arg| arg.ty());
-        assert!(given.eq(ty.params.iter().copied()), "`{}` takes {}", name(), ty);
+        assert!(args.len() == ty.params.len(), "`{}` takes {}", name(), ty);
         let len = ty.params.len().max(ty.results.len());
         let (mut few, mut many) = ([RawValue::ZERO; FEW_VALUES], Vec::new());
         let values = if len <= FEW_VALUES {
@@ -48,14 +47,15 @@ impl Process {
             many.resize(len, RawValue::ZERO);
             &mut many[..]
         };
-        for (place, arg) in values.iter_mut().zip(args) {
-            *place = arg.raw();
+        for ((place, arg), param) in values.iter_mut().zip(args).zip(&ty.params) {
+            let lowered = self.lower(*param, *arg);
+            *place = lowered.unwrap_or_else(|| panic!("`{}` takes {}", name(), ty));
         }
         let entry = self.entry_trampoline(type_id).map_err(host_failure)?;
         self.enter(entry, code, values)?;
-        let ty = self.types.get(type_id).expect("types are never given back");
+        let ty = self.types.get(type_id).map(Arc::clone).expect("types are never given back");
         let results = ty.results.iter().zip(values);
-        Ok(results.map(|(ty, raw)| Value::from_raw(*ty, *raw)).collect())
+        Ok(results.map(|(ty, raw)| self.lift(*ty, *raw)).collect())
     }
 
     /// What stops this process's wasm from another thread.
@@ -254,15 +254,16 @@ impl Process {
         }
     }
 
-    /// Where each wasm frame goes on: those below the host function that runs now, innermost first.
-    pub(crate) fn return_addresses(&self) -> Vec<usize> {
+    /// Each wasm frame below the host function that runs now, innermost first: its frame pointer,
+    /// and where it goes on.
+    pub(crate) fn frames(&self) -> Vec<(usize, usize)> {
         let context = self.context();
         let (mut fp, mut pc) = (context.host_call_fp, context.host_call_pc);
         let mut activation = context.activation;
-        let mut addresses = Vec::new();
+        let mut frames = Vec::new();
         while activation != 0 {
             while self.text.range().contains(&pc) {
-                addresses.push(pc);
+                frames.push((fp, pc));
                 (fp, pc) = (self.stack.word(fp).unwrap_or(0), self.stack.word(fp + 8).unwrap_or(0));
             }
             // SAFETY: the context names the innermost activation, and each names the one around
@@ -271,7 +272,7 @@ impl Process {
             (fp, pc) = inner.outer_call;
             activation = inner.previous;
         }
-        addresses
+        frames
     }
 
     /// A function that faults in its first instructions has no frame of its own yet. Its caller's

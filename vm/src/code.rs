@@ -20,6 +20,18 @@ pub struct Code {
     pub locations: Vec<(u32, u32)>,
     /// Calls inside `try`, ascending by return address. A function without any costs nothing.
     pub call_sites: Vec<CallSite>,
+    /// Calls across which references live that the collector may change, ascending by return
+    /// address. A function without such references has none.
+    pub stack_maps: Vec<StackMap>,
+}
+
+/// Where a frame holds references during a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackMap {
+    /// Offset of the call's return address.
+    pub return_offset: u32,
+    /// How far each reference, of four bytes, lies below the frame pointer.
+    pub below_frame_pointer: Box<[u32]>,
 }
 
 /// A call whose exceptions this function handles.
@@ -134,4 +146,16 @@ trap_codes! {
     ExpectedSharedMemory = 17 "expected shared memory";
     /// `call_ref` of null.
     NullFunctionReference = 18 "null function reference";
+    /// A field of null.
+    NullStructureReference = 19 "null structure reference";
+    /// An element, or the length, of null.
+    NullArrayReference = 20 "null array reference";
+    /// The number in null.
+    NullI31Reference = 21 "null i31 reference";
+    /// `ref.cast` to a type that the reference does not have.
+    CastFailure = 22 "cast failure";
+    /// An array instruction outside its array.
+    ArrayOutOfBounds = 23 "out of bounds array access";
+    /// The heap has no room for an object.
+    HeapExhausted = 24 "garbage-collected heap exhausted";
 }

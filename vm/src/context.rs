@@ -2,11 +2,14 @@
 //!
 //! ```text
 //!             FUNCTIONS            GLOBALS            VmContext  r15
-//! ────────────┬────────────────────┬──────────────────┬─────────┬──────────────────┬───────
-//!   no access │ VmFuncRef per      │ 16 bytes per     │         │ process memory   │ guard
-//!             │ function           │ mutable global   │         │ (4 GiB)          │
-//! ────────────┴────────────────────┴──────────────────┴─────────┴──────────────────┴───────
+//! ────────────┬────────────────────┬──────────────────┬─────────┬──────────────────┬───────┬───────
+//!   no access │ VmFuncRef per      │ 16 bytes per     │         │ process memory   │ guard │ heap
+//!   (null)    │ function           │ mutable global   │         │ (4 GiB)          │       │
+//! ────────────┴────────────────────┴──────────────────┴─────────┴──────────────────┴───────┴───────
 //! ```
+//! A reference to an object of the garbage-collected heap is a quarter of the object's distance
+//! from where all of this starts: an access is `[r15 + 4 * reference + constant]`, and one through
+//! null (0) lands in the first pages, which nobody can access.
 //! The pinned register holds the address of byte 0 of the process memory. The context of the
 //! running thread ends there, so a memory access is `[r15 + index + offset]` and every field of the
 //! context `[r15 - constant]`: one register serves both, and no load stands before an access.
@@ -15,8 +18,12 @@ use std::mem::{offset_of, size_of};
 
 use crate::types::TypeId;
 
-/// Bytes reserved below the process memory for context, globals and functions.
-pub const BELOW_MEMORY_BYTES: usize = 0x7000_0000;
+/// Bytes reserved below the process memory for context, globals, functions, and what an access
+/// through null reaches.
+pub const BELOW_MEMORY_BYTES: usize = 0x7000_0000 + NULL_BYTES;
+/// Bytes without access behind the address that null stands for. Every field of a struct and the
+/// length of an array lie within so many bytes of an object's start.
+pub const NULL_BYTES: usize = 0x10_0000;
 /// Where the functions start, from the pinned register.
 pub const FUNCTIONS_OFFSET: i32 = -0x7000_0000;
 /// How many functions a process can have.
@@ -30,6 +37,18 @@ pub const GLOBALS_MAX: u32 = 0x02ff_0000;
 pub const MEMORY_RESERVATION_BYTES: usize = 0x2_0001_0000;
 /// Most bytes that a 32-bit memory can have.
 pub const MEMORY_BYTES_MAX: usize = 0x1_0000_0000;
+/// Where object 0 would be, from the pinned register.
+pub const HEAP_BIAS: i32 = -(BELOW_MEMORY_BYTES as i32);
+/// Bytes of each of the two halves of the heap.
+pub const HEAP_HALF_BYTES: usize = 0xc000_0000;
+/// The first reference into the heap. Even numbers below it are the host's.
+pub const HEAP_START: u32 = ((BELOW_MEMORY_BYTES + HEAP_FROM_MEMORY) / HEAP_UNIT_BYTES) as u32;
+/// What a reference counts in.
+pub const HEAP_UNIT_BYTES: usize = 4;
+/// Bytes from the process memory to the heap: behind all that an access to memory can reach.
+const HEAP_FROM_MEMORY: usize = 0x2_0010_0000;
+/// Bytes reserved behind byte 0 of the process memory: its own reservation, and the heap.
+pub const FROM_MEMORY_BYTES: usize = HEAP_FROM_MEMORY + 2 * HEAP_HALF_BYTES;
 /// Room that a host function finds on the stack, at least.
 pub const HOST_STACK_BYTES: usize = 1024 * 1024;
 
@@ -172,10 +191,24 @@ builtins! {
     Throw;
     /// `(ctx, exception: u32) -> never`: `throw_ref` and `rethrow`; null traps.
     ThrowRef;
+    /// `(ctx, type: u32) -> u32`: a struct whose fields hold anything yet.
+    StructNew;
+    /// `(ctx, type: u32, len: u32) -> u32`: an array of zeros.
+    ArrayNew;
+    /// `(ctx, instance: u32, type: u32, data: u32, from_and_len: u64) -> u32`
+    ArrayNewData;
+    /// `(ctx, instance: u32, type: u32, element: u32, from_and_len: u64) -> u32`
+    ArrayNewElement;
+    /// `(ctx, instance: u32, data: u32, array: u32, to: u32, from_and_len: u64)`
+    ArrayInitData;
+    /// `(ctx, instance: u32, element: u32, array: u32, to: u32, from_and_len: u64)`
+    ArrayInitElement;
+    /// `(ctx, to_array: u32, to: u32, from_array: u32, from: u32, len: u32)`
+    ArrayCopy;
 }
 
 /// Room for builtins in the context: with it the context is a multiple of 64 bytes.
-const BUILTINS_MAX: usize = 34;
+const BUILTINS_MAX: usize = 32;
 
 /// The state of a thread that runs wasm.
 #[repr(C, align(64))]
@@ -184,6 +217,12 @@ pub struct VmContext {
     /// Address of each [`Builtin`]. Longer than their number, so that a new one moves no field: the
     /// fields used most stay close to the pinned register, where displacements are short.
     pub builtins: [usize; BUILTINS_MAX],
+    /// The rows of `vm::layout::TypeRow`, by type id.
+    pub type_rows: usize,
+    /// The reference that the next object gets.
+    pub heap_next: u32,
+    /// The first reference that no object may end behind without the runtime's help.
+    pub heap_limit: u32,
     /// Where the first entry of the PLT leads.
     pub resolver: usize,
     /// The `Process`, while wasm runs; set at each entry.
@@ -221,6 +260,12 @@ macro_rules! context_offsets {
 context_offsets! {
     /// `builtins`, from the pinned register.
     BUILTINS = builtins;
+    /// `type_rows`, from the pinned register.
+    TYPE_ROWS = type_rows;
+    /// `heap_next`, from the pinned register.
+    HEAP_NEXT = heap_next;
+    /// `heap_limit`, from the pinned register.
+    HEAP_LIMIT = heap_limit;
     /// `resolver`, from the pinned register.
     RESOLVER = resolver;
     /// `host_call_fp`, from the pinned register.
@@ -250,6 +295,12 @@ impl Builtin {
 }
 
 const _: () = assert!(Builtin::COUNT <= BUILTINS_MAX);
+const _: () = assert!(MEMORY_RESERVATION_BYTES <= HEAP_FROM_MEMORY);
+// A reference plus the size of a small object does not overflow.
+const _: () = assert!(
+    BELOW_MEMORY_BYTES + FROM_MEMORY_BYTES + NULL_BYTES <= (u32::MAX as usize) * HEAP_UNIT_BYTES
+);
+const _: () = assert!(HEAP_START >> 31 == 1, "a reference differs from every type id");
 const _: () = assert!(VmContext::STACK_POINTER == -8, "the context has no padding at its end");
 const _: () =
     assert!(GLOBALS_OFFSET as i64 + GLOBALS_MAX as i64 * 16 <= -(size_of::<VmContext>() as i64));

@@ -91,6 +91,11 @@ pub enum Error {
         /// What the function is; `None` if it does not exist.
         found: Option<FuncType>,
     },
+    /// The garbage-collected heap has no room for what an initial value makes.
+    Heap {
+        /// What exactly.
+        message: String,
+    },
     /// The compiled code refers to a function that has no code.
     Unlinked {
         /// The function that has none.
@@ -135,6 +140,7 @@ impl fmt::Display for Error {
             Error::TypedFunc { func, expected, found: None } => {
                 write!(f, "`{func}`: expected type {expected}, found no function")
             }
+            Error::Heap { message } => write!(f, "an initial value cannot be made: {message}"),
             Error::Unlinked { callee } => {
                 write!(f, "function `{callee}` is called but has no code")
             }

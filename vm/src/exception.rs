@@ -1,7 +1,7 @@
 //! Exceptions in flight or kept: a heap of their own, with a collector.
 //!
-//! A reference to an exception (`exnref`) lives in wasm's stack and registers, in globals and in
-//! tables, never in a memory. References are handles from a sparse range of numbers, so whatever
+//! A reference to an exception (`exnref`) lives in wasm's stack and registers, in globals, in tables
+//! and in objects of the garbage-collected heap, never in a memory. References are handles from a sparse range of numbers, so whatever
 //! looks like one in those places is taken for one: an exception may outlive its last reference for
 //! a while, but never dies before it.
 
@@ -117,6 +117,11 @@ impl Exceptions {
     /// Its tag and its values.
     pub(crate) fn get(&self, handle: u32) -> Option<(TagId, &[RawValue])> {
         self.live.get(&handle).map(|exception| (exception.tag, &*exception.values))
+    }
+
+    /// Tag and values of each, for the collector.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = (TagId, &mut [RawValue])> {
+        self.live.values_mut().map(|exception| (exception.tag, &mut *exception.values))
     }
 
     /// Its tag, and the calls that it has come out of so far.

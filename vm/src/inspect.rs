@@ -1,8 +1,12 @@
 //! What memories and tables hold, for hosts that look at instances from outside.
 
+use std::sync::Arc;
+
 use crate::context::FuncId;
-use crate::instance::{MemoryId, TableId};
+use crate::instance::{InstanceId, MemoryId, TableId};
 use crate::process::Process;
+use crate::types::GlobalIndex;
+use crate::value::Value;
 
 impl Process {
     /// A copy of all that a memory holds.
@@ -19,7 +23,19 @@ impl Process {
         memory.read(0..memory.len_bytes())
     }
 
-    /// The elements of a table: functions, or in their place handles of other references.
+    /// The value of an instance's global. A reference to an object is a new handle.
+    ///
+    /// # Panics
+    /// If the instance was not bound, or has no such global.
+    #[must_use]
+    pub fn global_value(&mut self, id: InstanceId, index: GlobalIndex) -> Value {
+        let instance = Arc::clone(self.instance(id));
+        let ty = instance.canonical(instance.module.globals[index.index()].value);
+        let raw = self.read_global(instance.globals[index.index()]);
+        self.lift(ty, raw)
+    }
+
+    /// The elements of a table: functions, or in their place the bits of other references.
     ///
     /// # Panics
     /// If the instance that defined it was discarded.

@@ -13,18 +13,23 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+mod array;
 mod bind;
 pub mod code;
+mod collect;
 mod const_expr;
 pub mod context;
 mod error;
 mod exception;
+mod handle;
 mod inspect;
 pub mod instance;
+pub mod layout;
 pub mod module;
 mod parking;
 mod plt;
 mod process;
+pub mod reference;
 pub mod registry;
 mod segments;
 mod stubs;
@@ -39,6 +44,8 @@ mod builtins;
 mod call;
 #[expect(unsafe_code, reason = "switches stacks and leaves frames behind")]
 mod entry;
+#[expect(unsafe_code, reason = "reads and copies objects in mapped memory")]
+mod heap;
 #[expect(unsafe_code, reason = "signals the thread that runs wasm")]
 mod interrupt;
 #[expect(unsafe_code, reason = "gives slices of mapped memory")]
@@ -53,18 +60,21 @@ mod shared;
 mod signals;
 #[expect(unsafe_code, reason = "reads and writes what lies behind the pinned register")]
 mod space;
-#[expect(unsafe_code, reason = "reads words of wasm's stack for backtraces")]
+#[expect(unsafe_code, reason = "reads words of wasm's stack, and changes references")]
 mod stack;
 #[expect(unsafe_code, reason = "reads and writes elements in mapped memory")]
 mod table;
 #[expect(unsafe_code, reason = "makes machine code executable")]
 mod text;
+#[expect(unsafe_code, reason = "writes rows in mapped memory")]
+mod type_rows;
 mod unload;
 #[expect(unsafe_code, reason = "continues in an exception handler")]
 mod unwind;
 
 pub use bind::constant_global;
 pub use error::Error;
+pub use heap::HeapStats;
 pub use interrupt::Interrupter;
 pub use process::{Config, HostFunc, HostFunction, Placement, Process};
 pub use resolver::Resolver;

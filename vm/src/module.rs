@@ -17,7 +17,8 @@ pub struct Module {
     pub bytes: Arc<[u8]>,
     /// Name given by the name section, if any.
     pub name: Option<String>,
-    /// The type section.
+    /// The type section; what is no function type is one without parameters and results here, and
+    /// has its shape in `declarations`.
     pub types: Vec<FuncType>,
     /// What the type section says besides; as long as `types`.
     pub declarations: Vec<TypeDeclaration>,
@@ -146,6 +147,20 @@ pub enum ConstOp {
     RefFunc(FuncIndex),
     /// `ref.null`
     RefNull,
+    /// `struct.new`: a field for each operand.
+    StructNew(TypeIndex),
+    /// `struct.new_default`
+    StructNewDefault(TypeIndex),
+    /// `array.new`
+    ArrayNew(TypeIndex),
+    /// `array.new_default`
+    ArrayNewDefault(TypeIndex),
+    /// `array.new_fixed` of so many elements.
+    ArrayNewFixed(TypeIndex, u32),
+    /// `ref.i31`
+    RefI31,
+    /// `any.convert_extern`, `extern.convert_any`: both leave the reference as it is.
+    Convert,
     /// `i32.add`
     I32Add,
     /// `i32.sub`
@@ -158,6 +173,21 @@ pub enum ConstOp {
     I64Sub,
     /// `i64.mul`
     I64Mul,
+}
+
+impl ConstOp {
+    /// Whether it makes an object on the garbage-collected heap.
+    #[must_use]
+    pub fn is_allocation(&self) -> bool {
+        matches!(
+            self,
+            ConstOp::StructNew(_)
+                | ConstOp::StructNewDefault(_)
+                | ConstOp::ArrayNew(_)
+                | ConstOp::ArrayNewDefault(_)
+                | ConstOp::ArrayNewFixed(..)
+        )
+    }
 }
 
 /// When a segment is used.

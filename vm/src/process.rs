@@ -1,14 +1,18 @@
 //! A process: one memory, one table, one text, and every instance linked into them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::builtins;
 use crate::code::{Code, TrapCode, TrapSite};
-use crate::context::{Builtin, FuncId, GlobalSlot, MEMORY_BYTES_MAX, VmContext, VmFuncRef};
+use crate::context::{
+    Builtin, FuncId, GlobalSlot, HEAP_HALF_BYTES, MEMORY_BYTES_MAX, VmContext, VmFuncRef,
+};
 use crate::error::Error;
+use crate::handle::Handles;
+use crate::heap::Heap;
 use crate::instance::{Callee, Instance, InstanceId, TagId};
 use crate::memory::Memory;
 use crate::module::Module;
@@ -19,6 +23,7 @@ use crate::stubs::Stubs;
 use crate::table::Table;
 use crate::text::{Owner, Text, Unplaced};
 use crate::trap::Stop;
+use crate::type_rows::TypeRows;
 use crate::types::{DefinedFuncIndex, FuncType, GlobalIndex, HeapType, RefType, TypeId, TypeIndex};
 use crate::value::RawValue;
 
@@ -31,11 +36,22 @@ pub struct Config {
     pub table_len_max: u32,
     /// Bytes of native stack that wasm can use.
     pub stack_size_bytes: usize,
+    /// Most bytes of objects on the garbage-collected heap, at most 3 GiB. While a collection
+    /// copies what is alive, that is there twice.
+    pub heap_bytes_max: u64,
+    /// Whether every allocation collects, and moves all objects: finds stale references in tests.
+    pub is_heap_stressed: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { memory_bytes_max: 1 << 32, table_len_max: 10_000_000, stack_size_bytes: 8 << 20 }
+        Config {
+            memory_bytes_max: 1 << 32,
+            table_len_max: 10_000_000,
+            stack_size_bytes: 8 << 20,
+            heap_bytes_max: HEAP_HALF_BYTES as u64,
+            is_heap_stressed: false,
+        }
     }
 }
 
@@ -105,6 +121,8 @@ pub(crate) struct Entry {
     pub(crate) data_dropped: Vec<bool>,
     /// Which element segments are used up.
     pub(crate) elements_dropped: Vec<bool>,
+    /// What element segments hold whose elements may be objects, once they were made.
+    pub(crate) element_values: Vec<Option<Box<[u32]>>>,
 }
 
 /// How many processes this program has made.
@@ -131,6 +149,8 @@ pub struct Process {
     pub(crate) tags: Vec<TypeId>,
     pub(crate) instances: Vec<Option<Entry>>,
     pub(crate) host_functions: Vec<HostFunction>,
+    /// Which of them take or give references that the host has by handles.
+    pub(crate) managed_host_functions: Vec<bool>,
     /// Who defines functions: first id of each range.
     pub(crate) definers: BTreeMap<u32, Definer>,
     /// What stood in elements of the process table that are null now: names of functions that were
@@ -144,6 +164,11 @@ pub struct Process {
     /// Entry trampoline for each type, by its id; 0 for those that the host has not called yet.
     pub(crate) entries: Vec<usize>,
     pub(crate) exceptions: crate::exception::Exceptions,
+    pub(crate) heap: Heap,
+    pub(crate) type_rows: TypeRows,
+    /// Global slots that may refer to objects.
+    pub(crate) managed_globals: HashSet<GlobalSlot>,
+    pub(crate) handles: Handles,
     /// Most bytes of the process memory: the limit, and the maximum of a main that defines it.
     pub(crate) memory_bytes_max: u64,
     pub(crate) interrupter: crate::interrupt::Interrupter,
@@ -167,6 +192,8 @@ impl Process {
         table.grow(1, VmFuncRef::NULL)?;
         let mut text = Text::new()?;
         let discarded = text.place(vec![discarded_function()], |_| None)?[0].1;
+        let heap = Heap::new(space.reservation(), config.heap_bytes_max, config.is_heap_stressed);
+        let type_rows = TypeRows::new()?;
         let mut process = Process {
             serial: PROCESSES.fetch_add(1, Ordering::Relaxed),
             config: config.clone(),
@@ -182,6 +209,7 @@ impl Process {
             tags: Vec::new(),
             instances: Vec::new(),
             host_functions: Vec::new(),
+            managed_host_functions: Vec::new(),
             definers: BTreeMap::new(),
             unloaded: HashMap::new(),
             unbound: HashMap::new(),
@@ -189,17 +217,25 @@ impl Process {
             unplaced: Vec::new(),
             entries: Vec::new(),
             exceptions: crate::exception::Exceptions::default(),
+            heap,
+            type_rows,
+            managed_globals: HashSet::new(),
+            handles: Handles::default(),
             memory_bytes_max: config.memory_bytes_max.min(MEMORY_BYTES_MAX as u64),
             interrupter: crate::interrupt::Interrupter::default(),
         };
         let limit = process.stack.limit();
         let table_base = process.process_table().base();
+        let type_rows = process.type_rows.base();
+        let (heap_next, heap_limit) = (process.heap.start(), process.heap.limit());
         process.set_context(|context| {
             context.builtins[..Builtin::COUNT].copy_from_slice(&builtins::addresses());
             context.resolver = crate::resolver::address();
             context.stack_limit = limit;
             context.table_base = table_base;
             context.table_len = 1;
+            context.type_rows = type_rows;
+            (context.heap_next, context.heap_limit) = (heap_next, heap_limit);
         });
         Ok(process)
     }
@@ -324,6 +360,9 @@ impl Process {
         let code = self.stubs.host_call(&function.ty, number);
         self.unplaced.push(Unplaced { owner: Owner::Stub, functions: vec![(func, code)] });
         self.definers.insert(func.0, Definer::Host(number));
+        let mut values = function.ty.params.iter().chain(&function.ty.results);
+        let is_managed = values.any(|ty| self.has_handles(*ty));
+        self.managed_host_functions.push(is_managed);
         self.host_functions.push(function);
         Ok(func)
     }
@@ -367,6 +406,7 @@ impl Process {
         placement: Placement,
     ) -> Result<InstanceId, Error> {
         let types = self.types.intern_module(&module);
+        self.describe_types()?;
         let imported = module.imported_functions as usize;
         let defined = &module.functions[imported..];
         let defined_types: Vec<TypeId> = defined.iter().map(|ty| types[ty.index()]).collect();
@@ -374,6 +414,12 @@ impl Process {
         let mut slots = Vec::new();
         for ty in &module.globals[module.imported_globals as usize..] {
             slots.push(if ty.is_mutable { Some(self.space.add_globals(1)?) } else { None });
+            let value = ty.value.with_types(|index| HeapType::Canonical(types[index.index()]));
+            if let Some(Some(slot)) = slots.last()
+                && self.types.is_managed(value)
+            {
+                self.managed_globals.insert(*slot);
+            }
         }
         let vacant = self.instances.iter().position(Option::is_none);
         let position = vacant.unwrap_or(self.instances.len());
@@ -384,6 +430,7 @@ impl Process {
         let entry = Entry {
             data_dropped: vec![false; module.data.len()],
             elements_dropped: vec![false; module.elements.len()],
+            element_values: vec![None; module.elements.len()],
             declared: Declared { name: name.into(), module, placement, types, first_func, slots },
             instance: None,
         };
@@ -463,6 +510,8 @@ impl Process {
     /// # Errors
     /// If the text is full, or code calls a function that has none. Then nothing was placed.
     pub fn link(&mut self) -> Result<(), Error> {
+        // Functions of the host brought types too.
+        self.describe_types()?;
         let batch = std::mem::take(&mut self.unplaced);
         let space = &self.space;
         let address_of = |func: FuncId| {

@@ -1,13 +1,15 @@
-//! Every function type of the process, once: types of different modules are the same when their
-//! recursive groups are.
+//! Every type of the process, once: types of different modules are the same when their recursive
+//! groups are.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::module::Module;
-use crate::types::{FuncType, HeapType, RefType, TypeDeclaration, TypeId, TypeIndex, ValType};
+use crate::types::{
+    FuncType, HeapType, RefType, Shape, TypeDeclaration, TypeId, TypeIndex, ValType,
+};
 
-/// Every function type of the process, once.
+/// Every type of the process, once.
 #[derive(Debug, Default)]
 pub struct TypeRegistry {
     /// The first type of each recursive group. References to types of the group itself are
@@ -21,6 +23,7 @@ pub struct TypeRegistry {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Member {
     ty: FuncType,
+    shape: Shape,
     supertype: Option<HeapType>,
     is_final: bool,
 }
@@ -29,6 +32,7 @@ struct Member {
 #[derive(Debug)]
 struct Type {
     ty: Arc<FuncType>,
+    shape: Shape,
     supertype: Option<TypeId>,
 }
 
@@ -36,7 +40,8 @@ impl TypeRegistry {
     /// The id of `ty`, new or known: a final type, alone in its group. It refers to no type of a
     /// module.
     pub fn intern(&mut self, ty: &FuncType) -> TypeId {
-        self.intern_group(vec![Member { ty: ty.clone(), supertype: None, is_final: true }])
+        let shape = Shape::Func;
+        self.intern_group(vec![Member { ty: ty.clone(), shape, supertype: None, is_final: true }])
     }
 
     /// The id of each type of a module.
@@ -50,9 +55,14 @@ impl TypeRegistry {
                 None => HeapType::Concrete(TypeIndex(index.0 - group.start as u32)),
             };
             let members = group.clone().map(|position| {
-                let TypeDeclaration { supertype, is_final, .. } = module.declarations[position];
-                let ty = substitute(&module.types[position], heap);
-                Member { ty, supertype: supertype.map(heap), is_final }
+                let TypeDeclaration { shape, supertype, is_final, .. } =
+                    &module.declarations[position];
+                Member {
+                    ty: substitute(&module.types[position], heap),
+                    shape: shape.with_types(heap),
+                    supertype: supertype.map(heap),
+                    is_final: *is_final,
+                }
             });
             let first = self.intern_group(members.collect());
             ids.extend((first.0..first.0 + group.len() as u32).map(TypeId));
@@ -66,13 +76,15 @@ impl TypeRegistry {
         }
         let first = u32::try_from(self.types.len() + 1).expect("type sections are bounded");
         for member in &group {
-            let ty = substitute(&member.ty, |index| HeapType::Canonical(TypeId(first + index.0)));
+            let heap = |index: TypeIndex| HeapType::Canonical(TypeId(first + index.0));
+            let ty = Arc::new(substitute(&member.ty, heap));
+            let shape = member.shape.with_types(heap);
             let supertype = member.supertype.and_then(|supertype| match supertype {
                 HeapType::Concrete(index) => Some(TypeId(first + index.0)),
                 HeapType::Canonical(id) => Some(id),
                 _ => None,
             });
-            self.types.push(Type { ty: Arc::new(ty), supertype });
+            self.types.push(Type { ty, shape, supertype });
         }
         self.groups.insert(group, TypeId(first));
         TypeId(first)
@@ -83,6 +95,48 @@ impl TypeRegistry {
     #[must_use]
     pub fn get(&self, id: TypeId) -> Option<&Arc<FuncType>> {
         self.types.get(id.index().checked_sub(1)?).map(|known| &known.ty)
+    }
+
+    /// What a type is a type of; functions for an id that was never given out. It refers to other
+    /// types by their ids.
+    #[must_use]
+    pub fn shape(&self, id: TypeId) -> &Shape {
+        let position = id.index().checked_sub(1);
+        position.and_then(|position| self.types.get(position)).map_or(&Shape::Func, |ty| &ty.shape)
+    }
+
+    /// How many types there are; their ids are 1 and so on.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.types.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.types.is_empty()
+    }
+
+    /// The type that a type was declared a subtype of.
+    #[must_use]
+    pub fn supertype(&self, id: TypeId) -> Option<TypeId> {
+        self.types.get(id.index().checked_sub(1)?)?.supertype
+    }
+
+    /// Whether a value of this type may be an object that the collector moves. It refers to other
+    /// types by their ids.
+    #[must_use]
+    pub fn is_managed(&self, ty: ValType) -> bool {
+        let ValType::Ref(RefType { heap, .. }) = ty else { return false };
+        match heap {
+            HeapType::Any
+            | HeapType::Eq
+            | HeapType::Struct
+            | HeapType::Array
+            | HeapType::Extern => true,
+            HeapType::Canonical(id) => *self.shape(id) != Shape::Func,
+            _ => false,
+        }
     }
 
     /// Whether `id` is `of` or was declared, directly or by way of others, as a subtype of it.
@@ -108,13 +162,29 @@ impl TypeRegistry {
         }
     }
 
-    fn is_ref_subtype(&self, ty: RefType, of: RefType) -> bool {
+    /// Whether every reference of type `ty` is one of type `of`. Both refer to types by their ids.
+    #[must_use]
+    pub fn is_ref_subtype(&self, ty: RefType, of: RefType) -> bool {
         let is_heap_subtype = match (ty.heap, of.heap) {
             (HeapType::Canonical(ty), HeapType::Canonical(of)) => self.is_subtype(ty, of),
-            (HeapType::Canonical(_), HeapType::Func)
-            | (HeapType::NoFunc, HeapType::Func | HeapType::Canonical(_))
+            (HeapType::Canonical(ty), of) => match self.shape(ty) {
+                Shape::Func => of == HeapType::Func,
+                Shape::Struct(_) => {
+                    matches!(of, HeapType::Struct | HeapType::Eq | HeapType::Any)
+                }
+                Shape::Array(_) => matches!(of, HeapType::Array | HeapType::Eq | HeapType::Any),
+            },
+            (HeapType::NoFunc, HeapType::Canonical(of)) => *self.shape(of) == Shape::Func,
+            (HeapType::None, HeapType::Canonical(of)) => *self.shape(of) != Shape::Func,
+            (HeapType::NoFunc, HeapType::Func)
             | (HeapType::NoExtern, HeapType::Extern)
-            | (HeapType::NoExn, HeapType::Exn) => true,
+            | (HeapType::NoExn, HeapType::Exn)
+            | (
+                HeapType::None,
+                HeapType::I31 | HeapType::Struct | HeapType::Array | HeapType::Eq | HeapType::Any,
+            )
+            | (HeapType::I31 | HeapType::Struct | HeapType::Array, HeapType::Eq | HeapType::Any)
+            | (HeapType::Eq, HeapType::Any) => true,
             (ty, of) => ty == of,
         };
         is_heap_subtype && (of.is_nullable || !ty.is_nullable)
@@ -133,7 +203,9 @@ fn substitute(ty: &FuncType, heap: impl Fn(TypeIndex) -> HeapType) -> FuncType {
 mod tests {
     use super::TypeRegistry;
     use crate::module::Module;
-    use crate::types::{FuncType, HeapType, RefType, TypeDeclaration, TypeId, TypeIndex, ValType};
+    use crate::types::{
+        FuncType, HeapType, RefType, Shape, TypeDeclaration, TypeId, TypeIndex, ValType,
+    };
 
     /// A module of groups of these lengths; each type takes a reference to the type of the index
     /// given for it, and the last is a subtype of its predecessor.
@@ -146,6 +218,7 @@ mod tests {
                 let param = ValType::Ref(RefType { is_nullable: true, heap });
                 module.types.push(FuncType::new([param], []));
                 module.declarations.push(TypeDeclaration {
+                    shape: Shape::Func,
                     supertype: None,
                     is_final: false,
                     group_start: TypeIndex(start),

@@ -80,6 +80,14 @@ impl Reservation {
         address.wrapping_sub(self.base()) < self.len
     }
 
+    /// Asks for large pages behind `len` bytes at `offset`. The system may decline.
+    pub(crate) fn prefer_huge_pages(&self, offset: usize, len: usize) {
+        let address = self.pointer(offset).cast();
+        // SAFETY: advice changes nothing that a program can see; `pointer` checked the start, and
+        // what lies beyond a mapping is refused.
+        unsafe { libc::madvise(address, len, libc::MADV_HUGEPAGE) };
+    }
+
     /// Sets the access to `len` bytes at `offset`, widened to whole pages.
     pub(crate) fn set_access(
         &self,

@@ -5,15 +5,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::code::TrapCode;
-use crate::const_expr::evaluate;
 use crate::context::{FuncId, VmFuncRef};
 use crate::error::Error;
 use crate::instance::{Instance, InstanceId, MemoryId, TableId};
 use crate::memory::Memory;
-use crate::module::{ElementItems, SegmentMode};
+use crate::module::{ConstExpr, ElementItems, ElementSegment, SegmentMode};
 use crate::process::Process;
 use crate::trap::{Stop, Trap};
-use crate::types::{DataIndex, ElementIndex, HeapType, RefType};
+use crate::types::{DataIndex, ElementIndex, HeapType, RefType, Shape, ValType};
 
 impl Process {
     /// The process memory.
@@ -187,13 +186,15 @@ impl Process {
 
     /// What a table of type `ty` holds for the reference `handle`.
     pub(crate) fn element(&self, ty: RefType, handle: u32) -> VmFuncRef {
-        match ty.heap {
-            HeapType::Func | HeapType::NoFunc | HeapType::Concrete(_) | HeapType::Canonical(_) => {
-                self.text.plt().copied(self.space.function(FuncId(handle)))
-            }
-            HeapType::Extern | HeapType::NoExtern | HeapType::Exn | HeapType::NoExn => {
-                VmFuncRef { func: FuncId(handle), ..VmFuncRef::NULL }
-            }
+        let is_func = match ty.heap {
+            HeapType::Func | HeapType::NoFunc => true,
+            HeapType::Canonical(id) => *self.types.shape(id) == Shape::Func,
+            _ => false,
+        };
+        if is_func {
+            self.text.plt().copied(self.space.function(FuncId(handle)))
+        } else {
+            VmFuncRef { func: FuncId(handle), ..VmFuncRef::NULL }
         }
     }
 
@@ -268,35 +269,73 @@ impl Process {
         table: TableId,
         (to, from, len): (u64, u64, u64),
     ) -> Result<(), Stop> {
-        let instance = Arc::clone(self.instance(id));
-        let is_dropped = self.entry(id).elements_dropped[segment.index()];
-        let items = &instance.module.elements[segment.index()].items;
-        let segment_len = if is_dropped { 0 } else { items.len() as u64 };
-        let out = TrapCode::TableOutOfBounds;
-        let source = checked(from, len, segment_len).ok_or(out)?;
-        checked(to, len, self.table(table).len()).ok_or(out)?;
+        let values = self.segment_elements(id, segment, (from, len))?;
+        checked(to, len, self.table(table).len()).ok_or(TrapCode::TableOutOfBounds)?;
         let ty = self.table(table).ty.element;
-        let elements: Vec<VmFuncRef> = source
-            .map(|position| self.element(ty, self.item(&instance, items, position)))
-            .collect();
+        let elements: Vec<VmFuncRef> =
+            values.into_iter().map(|value| self.element(ty, value)).collect();
         self.write_elements(table, to, &elements)
     }
 
+    /// References that an element segment holds: `len` from `from` on.
+    pub(crate) fn segment_elements(
+        &mut self,
+        id: InstanceId,
+        segment: ElementIndex,
+        (from, len): (u64, u64),
+    ) -> Result<Vec<u32>, Stop> {
+        let instance = Arc::clone(self.instance(id));
+        let entry = self.entry(id);
+        let items = &instance.module.elements[segment.index()].items;
+        let is_dropped = entry.elements_dropped[segment.index()];
+        let segment_len = if is_dropped { 0 } else { items.len() as u64 };
+        let source = checked(from, len, segment_len).ok_or(TrapCode::TableOutOfBounds)?;
+        if let Some(values) = &entry.element_values[segment.index()] {
+            return Ok(values[source].to_vec());
+        }
+        source.map(|position| self.item(&instance, items, position)).collect()
+    }
+
     /// The reference that an element segment holds at `position`.
-    fn item(&self, instance: &Instance, items: &ElementItems, position: usize) -> u32 {
+    fn item(
+        &mut self,
+        instance: &Instance,
+        items: &ElementItems,
+        position: usize,
+    ) -> Result<u32, Stop> {
         match items {
             ElementItems::Functions(functions) => {
-                instance.functions[functions[position].index()].func.0
+                Ok(instance.functions[functions[position].index()].func.0)
             }
             ElementItems::Expressions(expressions) => {
-                let read = |place| self.read_global(place);
-                evaluate(&expressions[position], &instance.globals, &instance.functions, read).u32()
+                Ok(self.evaluate(instance, &expressions[position])?.u32())
             }
         }
     }
 
+    /// Makes what an element segment holds, if that may be objects: each once, however often the
+    /// segment is used.
+    fn make_elements(&mut self, instance: &Instance, segment: ElementIndex) -> Result<(), Stop> {
+        let ElementSegment { ty, items, .. } = &instance.module.elements[segment.index()];
+        if !self.types.is_managed(ValType::Ref(instance.canonical_ref(*ty))) {
+            return Ok(());
+        }
+        // In their place from the first on, where the collector finds them.
+        let none = vec![0; items.len()].into_boxed_slice();
+        self.entry_mut(instance.id).element_values[segment.index()] = Some(none);
+        for position in 0..items.len() {
+            let value = self.item(instance, items, position)?;
+            if let Some(values) = &mut self.entry_mut(instance.id).element_values[segment.index()] {
+                values[position] = value;
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn element_drop(&mut self, id: InstanceId, segment: ElementIndex) {
-        self.entry_mut(id).elements_dropped[segment.index()] = true;
+        let entry = self.entry_mut(id);
+        entry.elements_dropped[segment.index()] = true;
+        entry.element_values[segment.index()] = None;
     }
 
     /// Fills the tables that an instance defines with their initial values, then copies its active
@@ -310,10 +349,11 @@ impl Process {
         self.initialize_tables(&instance)?;
         for (position, segment) in instance.module.elements.iter().enumerate() {
             let index = ElementIndex(position as u32);
+            self.make_elements(&instance, index)?;
             match &segment.mode {
                 SegmentMode::Active { target, offset } => {
                     let place = instance.tables[target.index()].id;
-                    let to = self.offset(&instance, offset, self.table(place).ty.is_64);
+                    let to = self.offset(&instance, offset, self.table(place).ty.is_64)?;
                     let len = segment.items.len() as u64;
                     self.table_init(id, index, place, (to, 0, len))?;
                     self.element_drop(id, index);
@@ -326,7 +366,7 @@ impl Process {
             let index = DataIndex(position as u32);
             if let SegmentMode::Active { target, offset } = &segment.mode {
                 let is_64 = instance.module.memories[target.index()].is_64;
-                let to = self.offset(&instance, offset, is_64);
+                let to = self.offset(&instance, offset, is_64)?;
                 let memory = instance.memories[target.index()].id;
                 self.memory_init(id, index, memory, (to, 0, segment.range.len() as u64))?;
                 self.data_drop(id, index);
@@ -341,18 +381,16 @@ impl Process {
         let imported = instance.module.imported_tables as usize;
         for (position, init) in instance.module.table_inits.iter().enumerate() {
             let Some(init) = init else { continue };
-            let read = |place| self.read_global(place);
-            let value = evaluate(init, &instance.globals, &instance.functions, read);
+            let value = self.evaluate(instance, init)?;
             let len = instance.module.tables[imported + position].len_min;
             self.table_fill(instance.tables[imported + position].id, 0, value.u32(), len)?;
         }
         Ok(())
     }
 
-    fn offset(&self, instance: &Instance, expr: &crate::module::ConstExpr, is_64: bool) -> u64 {
-        let read = |place| self.read_global(place);
-        let value = evaluate(expr, &instance.globals, &instance.functions, read);
-        if is_64 { value.u64() } else { u64::from(value.u32()) }
+    fn offset(&mut self, instance: &Instance, expr: &ConstExpr, is_64: bool) -> Result<u64, Stop> {
+        let value = self.evaluate(instance, expr)?;
+        Ok(if is_64 { value.u64() } else { u64::from(value.u32()) })
     }
 }
 

@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 use std::ptr;
+use std::sync::Arc;
 
 use crate::context::{
-    BELOW_MEMORY_BYTES, FUNCTIONS_MAX, FUNCTIONS_OFFSET, FuncId, GLOBALS_MAX, GLOBALS_OFFSET,
-    GlobalSlot, MEMORY_BYTES_MAX, MEMORY_RESERVATION_BYTES, VmContext, VmFuncRef,
+    BELOW_MEMORY_BYTES, FROM_MEMORY_BYTES, FUNCTIONS_MAX, FUNCTIONS_OFFSET, FuncId, GLOBALS_MAX,
+    GLOBALS_OFFSET, GlobalSlot, MEMORY_BYTES_MAX, MEMORY_RESERVATION_BYTES, VmContext, VmFuncRef,
 };
 use crate::error::Error;
 use crate::reservation::{Access, PAGE_BYTES, Reservation};
@@ -19,7 +20,7 @@ const STEP_BYTES: usize = 64 * 1024;
 /// The reservation that compiled code reaches through the pinned register.
 #[derive(Debug)]
 pub(crate) struct Space {
-    reservation: Reservation,
+    reservation: Arc<Reservation>,
     functions: Growing,
     globals: Growing,
     /// Ranges of functions that were given back, by the types of their functions. A range is used
@@ -68,7 +69,7 @@ impl Space {
     /// Reserves the space and opens the context. Function 0 is null.
     pub(crate) fn new() -> Result<Self, Error> {
         let reservation =
-            Reservation::new(BELOW_MEMORY_BYTES + MEMORY_RESERVATION_BYTES, "process memory")?;
+            Reservation::new(BELOW_MEMORY_BYTES + FROM_MEMORY_BYTES, "process memory")?;
         let place = |offset: i32| BELOW_MEMORY_BYTES - offset.unsigned_abs() as usize;
         let context_bytes = size_of::<VmContext>().next_multiple_of(PAGE_BYTES);
         reservation.set_access(
@@ -93,13 +94,18 @@ impl Space {
             },
             free_functions: HashMap::new(),
             free_globals: Vec::new(),
-            reservation,
+            reservation: Arc::new(reservation),
             memory_len_bytes: 0,
             memory_open_bytes: 0,
         };
         let null = space.add_functions(1)?;
         debug_assert_eq!(null, FuncId::NULL);
         Ok(space)
+    }
+
+    /// All of it, for the heap at its end.
+    pub(crate) fn reservation(&self) -> Arc<Reservation> {
+        Arc::clone(&self.reservation)
     }
 
     /// What the pinned register holds while wasm runs.

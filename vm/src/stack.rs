@@ -54,4 +54,25 @@ impl Stack {
         // where the mapping is readable; `address` is aligned; a stale word is still initialized.
         Some(unsafe { std::ptr::read(self.reservation.pointer(offset).cast::<usize>()) })
     }
+
+    /// The reference at `address`, if that is one of four aligned bytes of the stack.
+    pub(crate) fn reference(&self, address: usize) -> Option<u32> {
+        let pointer = self.reference_pointer(address)?;
+        // SAFETY: `reference_pointer` checked that four readable, aligned bytes are there.
+        Some(unsafe { pointer.read() })
+    }
+
+    /// Changes the reference at `address`, which [`Stack::reference`] read.
+    pub(crate) fn set_reference(&mut self, address: usize, bits: u32) {
+        let pointer = self.reference_pointer(address).expect("a reference was read there");
+        // SAFETY: as above; wasm, whose frame it is, does not run now, and its code expects that a
+        // call changes what its stack map names.
+        unsafe { pointer.write(bits) };
+    }
+
+    fn reference_pointer(&self, address: usize) -> Option<*mut u32> {
+        let offset = address.checked_sub(self.reservation.base())?;
+        let is_inside = (GUARD_BYTES..=self.reservation.len() - 4).contains(&offset);
+        (is_inside && address.is_multiple_of(4)).then(|| self.reservation.pointer(offset).cast())
+    }
 }

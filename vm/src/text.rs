@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::code::{CallSite, Code, Relocation, RelocationKind, TrapCode};
+use crate::code::{CallSite, Code, Relocation, RelocationKind, StackMap, TrapCode};
 use crate::context::FuncId;
 use crate::error::Error;
 use crate::instance::{InstanceId, TagId};
@@ -52,6 +52,7 @@ struct PlacedFunction {
     traps: Vec<crate::code::TrapSite>,
     locations: Vec<(u32, u32)>,
     call_sites: Vec<CallSite>,
+    stack_maps: Vec<StackMap>,
 }
 
 /// Where an address of the text is.
@@ -181,6 +182,7 @@ impl Text {
                     traps: code.traps,
                     locations: code.locations,
                     call_sites: code.call_sites,
+                    stack_maps: code.stack_maps,
                 });
             }
             let section = Section { owner: unplaced.owner, end: range.end, functions };
@@ -251,6 +253,15 @@ impl Text {
         let site = &function.call_sites[found.ok()?];
         let handler = site.handlers.iter().find(|handler| handler.tag.is_none_or(|t| t == tag))?;
         Some((function.range.start + handler.offset as usize, site.frame_bytes as usize))
+    }
+
+    /// How far below the frame pointer the caller that goes on at `pc` has references.
+    pub(crate) fn stack_map_at(&self, pc: usize) -> &[u32] {
+        let Some((section, position)) = self.function_at(pc - 1) else { return &[] };
+        let function = &section.functions[position];
+        let offset = (pc - function.range.start) as u32;
+        let found = function.stack_maps.binary_search_by_key(&offset, |map| map.return_offset);
+        found.map_or(&[], |found| &function.stack_maps[found].below_frame_pointer)
     }
 
     fn function_at(&self, pc: usize) -> Option<(&Section, usize)> {

@@ -5,6 +5,7 @@ use std::fmt;
 macro_rules! index_types {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
+        #[repr(transparent)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(pub u32);
 
@@ -37,7 +38,8 @@ index_types! {
     ElementIndex;
     /// Position in a module's data section.
     DataIndex;
-    /// A function type, canonical over the whole process. `0` is no type: it matches nothing.
+    /// A type of functions, structs or arrays, canonical over the whole process. `0` is no type: it
+    /// matches nothing.
     TypeId;
 }
 
@@ -56,9 +58,21 @@ pub enum HeapType {
     Exn,
     /// No exception: only null is one.
     NoExn,
-    /// A function of one type, by its index in the module.
+    /// Whatever the garbage-collected heap holds, `i31`, and what the host gave.
+    Any,
+    /// What can be compared: structs, arrays, `i31`.
+    Eq,
+    /// 31 bits in the reference itself.
+    I31,
+    /// Any struct.
+    Struct,
+    /// Any array.
+    Array,
+    /// Nothing of these: only null is one.
+    None,
+    /// A function, struct or array of one type, by its index in the module.
     Concrete(TypeIndex),
-    /// A function of one type, whatever module it comes from.
+    /// A function, struct or array of one type, whatever module it comes from.
     Canonical(TypeId),
 }
 
@@ -87,12 +101,22 @@ impl fmt::Display for RefType {
             HeapType::NoExtern => "noextern",
             HeapType::Exn => "exn",
             HeapType::NoExn => "noexn",
+            HeapType::Any => "any",
+            HeapType::Eq => "eq",
+            HeapType::I31 => "i31",
+            HeapType::Struct => "struct",
+            HeapType::Array => "array",
+            HeapType::None => "none",
             HeapType::Concrete(TypeIndex(number)) | HeapType::Canonical(TypeId(number)) => {
                 let null = if self.is_nullable { "null " } else { "" };
                 return write!(f, "(ref {null}{number})");
             }
         };
-        if self.is_nullable { write!(f, "{heap}ref") } else { write!(f, "(ref {heap})") }
+        match (self.is_nullable, self.heap) {
+            (true, HeapType::None) => f.write_str("nullref"),
+            (true, _) => write!(f, "{heap}ref"),
+            (false, _) => write!(f, "(ref {heap})"),
+        }
     }
 }
 
@@ -172,9 +196,84 @@ impl fmt::Display for FuncType {
     }
 }
 
+/// What a field or an element holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StorageType {
+    /// One byte of an `i32`.
+    I8,
+    /// Two bytes of an `i32`.
+    I16,
+    /// A value.
+    Value(ValType),
+}
+
+impl StorageType {
+    /// Its size and alignment.
+    #[must_use]
+    pub fn bytes(self) -> u32 {
+        match self {
+            StorageType::I8 => 1,
+            StorageType::I16 => 2,
+            StorageType::Value(ValType::I32 | ValType::F32 | ValType::Ref(_)) => 4,
+            StorageType::Value(ValType::I64 | ValType::F64) => 8,
+            StorageType::Value(ValType::V128) => 16,
+        }
+    }
+}
+
+/// A field of a struct, or every element of an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FieldType {
+    /// What it holds.
+    pub storage: StorageType,
+    /// Whether it can be assigned.
+    pub is_mutable: bool,
+}
+
+impl FieldType {
+    /// The type with a reference to a type of a module replaced by what `heap` says.
+    #[must_use]
+    pub fn with_types(self, heap: impl Fn(TypeIndex) -> HeapType) -> Self {
+        match self.storage {
+            StorageType::Value(ty) => {
+                FieldType { storage: StorageType::Value(ty.with_types(heap)), ..self }
+            }
+            _ => self,
+        }
+    }
+}
+
+/// What a type is a type of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Shape {
+    /// Functions; parameters and results stand elsewhere.
+    #[default]
+    Func,
+    /// Structs of these fields.
+    Struct(Box<[FieldType]>),
+    /// Arrays of such elements.
+    Array(FieldType),
+}
+
+impl Shape {
+    /// The shape with references to types of a module replaced by what `heap` says.
+    #[must_use]
+    pub fn with_types(&self, heap: impl Fn(TypeIndex) -> HeapType) -> Self {
+        match self {
+            Shape::Func => Shape::Func,
+            Shape::Struct(fields) => {
+                Shape::Struct(fields.iter().map(|field| field.with_types(&heap)).collect())
+            }
+            Shape::Array(element) => Shape::Array(element.with_types(heap)),
+        }
+    }
+}
+
 /// What a type section says of a type besides its parameters and results.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypeDeclaration {
+    /// Whether it is a type of functions, structs or arrays.
+    pub shape: Shape,
     /// The type that it is a subtype of.
     pub supertype: Option<TypeIndex>,
     /// Whether no type can be a subtype of it.

@@ -17,6 +17,7 @@ impl Process {
         self.text.remove(id);
         self.discard_functions(&entry);
         for slot in entry.declared.slots.iter().flatten() {
+            self.managed_globals.remove(slot);
             self.space.remove_global(*slot);
         }
         let module = &entry.declared.module;
@@ -75,7 +76,7 @@ impl Process {
     /// Instances whose functions run now: innermost first, each as often as it has frames.
     #[must_use]
     pub fn running(&self) -> Vec<InstanceId> {
-        let owners = self.return_addresses().into_iter().filter_map(|pc| {
+        let owners = self.frames().into_iter().filter_map(|(_, pc)| {
             match self.text.locate(pc, true)?.owner {
                 Owner::Instance(id) => Some(id),
                 Owner::Stub => None,

@@ -9,7 +9,7 @@ use crate::entry::Activation;
 use crate::instance::TagId;
 use crate::process::Process;
 use crate::trap::{Stop, Trap};
-use crate::value::RawValue;
+use crate::value::{RawValue, Value};
 
 /// A call that is under way: the caller's frame pointer, and the return address.
 type Call = (usize, usize);
@@ -37,16 +37,34 @@ impl Process {
         self.exceptions.len()
     }
 
-    /// Tag and values of an exception.
+    /// Tag and values of an exception. References among them to objects are no handles:
+    /// [`Process::exception_values`] gives those.
     #[must_use]
     pub fn exception(&self, handle: u32) -> Option<(TagId, &[RawValue])> {
         self.exceptions.get(handle)
     }
 
+    /// The values of an exception, with new handles for references to objects.
+    #[must_use]
+    pub fn exception_values(&mut self, handle: u32) -> Option<Vec<Value>> {
+        let (tag, values) = self.exceptions.get(handle)?;
+        let values = values.to_vec();
+        let ty = std::sync::Arc::clone(self.types.get(self.tags[tag.0 as usize])?);
+        Some(ty.params.iter().zip(values).map(|(ty, raw)| self.lift(*ty, raw)).collect())
+    }
+
     /// A new exception with `values` for the parameters of `tag`. The host holds a reference to it:
     /// end that with [`Process::release_exception`], or return it as [`Stop::Exception`].
     pub fn add_exception(&mut self, tag: TagId, values: &[RawValue]) -> u32 {
-        let handle = self.exceptions.add(tag, values.into());
+        let mut values: Box<[RawValue]> = values.into();
+        let ty = self.types.get(self.tags[tag.0 as usize]).map(std::sync::Arc::clone);
+        for (value, ty) in values.iter_mut().zip(ty.iter().flat_map(|ty| &ty.params)) {
+            if self.types.is_managed(*ty) {
+                let bits = self.handles.get(value.u32()).expect("the host still has the reference");
+                *value = bits.into();
+            }
+        }
+        let handle = self.exceptions.add(tag, values);
         self.exceptions.hold(handle, true);
         handle
     }
@@ -73,7 +91,8 @@ impl Process {
     }
 
     /// Every word that may be a reference to an exception: in the registers that wasm expects back,
-    /// on the stack from `stack` outwards, in globals and tables, and in what is being thrown.
+    /// on the stack from `stack` outwards, in globals, tables and objects, and in what is being
+    /// thrown.
     fn exception_roots(&self, thrown: &[RawValue], stack: usize) -> Vec<u32> {
         let mut roots: Vec<u32> = thrown.iter().map(|value| value.u32()).collect();
         let context = self.context();
@@ -85,6 +104,7 @@ impl Process {
             at += 8;
         }
         roots.extend(self.space.globals().map(|value| value.u32()));
+        roots.extend(self.heap.exceptions(self.context().heap_next));
         for table in self.tables.iter().flatten() {
             if table.ty.element.heap == crate::types::HeapType::Exn {
                 roots.extend((0..table.len()).filter_map(|i| table.get(i)).map(|e| e.func.0));

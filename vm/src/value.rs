@@ -105,11 +105,29 @@ pub enum Value {
     F64(f64),
     /// `v128`
     V128(u128),
-    /// A reference; `0` is null, else a function id or a handle of the host's.
+    /// A reference; `0` is null, else a function id, a handle of an exception, or what stands for
+    /// an object, a number or something of the host's (see [`crate::reference`]).
     Ref(RefType, u32),
 }
 
+/// How many things of the host's references can name.
+pub const HOST_REFERENCES_MAX: u32 = crate::context::HEAP_START / 2 - 1;
+
 impl Value {
+    /// A reference to thing `number` of the host's, as an `externref`; `None` if the number is not
+    /// below [`HOST_REFERENCES_MAX`].
+    #[must_use]
+    pub fn host(number: u32) -> Option<Self> {
+        (number < HOST_REFERENCES_MAX).then(|| Value::Ref(RefType::EXTERNREF, (number + 1) * 2))
+    }
+
+    /// A reference to the low 31 bits of a number.
+    #[must_use]
+    pub fn i31(number: i32) -> Self {
+        let ty = RefType { is_nullable: false, heap: crate::types::HeapType::I31 };
+        Value::Ref(ty, number.cast_unsigned() << 1 | 1)
+    }
+
     /// Its bits.
     #[must_use]
     pub fn raw(self) -> RawValue {

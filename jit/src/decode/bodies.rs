@@ -111,7 +111,7 @@ fn unsupported(op: &Operator<'_>) -> Option<Feature> {
         (feature wide_arithmetic) => { None };
         (feature exceptions) => { None };
         (feature legacy_exceptions) => { None };
-        (feature gc) => { Some(Feature::GarbageCollection) };
+        (feature gc) => { None };
         (feature threads) => { None };
         (feature function_references) => { None };
         (feature $other:ident) => { Some(Feature::Other) };

@@ -5,7 +5,7 @@ use wasmparser::Operator;
 use crate::decode::types::unsupported;
 use crate::error::{DecodeError, Feature};
 use crate::vm::module::{ConstExpr, ConstOp};
-use crate::vm::types::{FuncIndex, GlobalIndex};
+use crate::vm::types::{FuncIndex, GlobalIndex, TypeIndex};
 use crate::vm::value::RawValue;
 
 /// Decodes an expression that is known to be valid.
@@ -25,6 +25,23 @@ pub fn decode(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, DecodeError
             Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIndex(global_index)),
             Operator::RefFunc { function_index } => ConstOp::RefFunc(FuncIndex(function_index)),
             Operator::RefNull { .. } => ConstOp::RefNull,
+            Operator::StructNew { struct_type_index } => {
+                ConstOp::StructNew(TypeIndex(struct_type_index))
+            }
+            Operator::StructNewDefault { struct_type_index } => {
+                ConstOp::StructNewDefault(TypeIndex(struct_type_index))
+            }
+            Operator::ArrayNew { array_type_index } => {
+                ConstOp::ArrayNew(TypeIndex(array_type_index))
+            }
+            Operator::ArrayNewDefault { array_type_index } => {
+                ConstOp::ArrayNewDefault(TypeIndex(array_type_index))
+            }
+            Operator::ArrayNewFixed { array_type_index, array_size } => {
+                ConstOp::ArrayNewFixed(TypeIndex(array_type_index), array_size)
+            }
+            Operator::RefI31 => ConstOp::RefI31,
+            Operator::AnyConvertExtern | Operator::ExternConvertAny => ConstOp::Convert,
             Operator::I32Add => ConstOp::I32Add,
             Operator::I32Sub => ConstOp::I32Sub,
             Operator::I32Mul => ConstOp::I32Mul,
@@ -32,7 +49,7 @@ pub fn decode(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, DecodeError
             Operator::I64Sub => ConstOp::I64Sub,
             Operator::I64Mul => ConstOp::I64Mul,
             Operator::End => break,
-            _ => return Err(unsupported(Feature::GarbageCollection, offset)),
+            _ => return Err(unsupported(Feature::Other, offset)),
         });
     }
     Ok(ConstExpr { ops })

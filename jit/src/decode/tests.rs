@@ -2,7 +2,7 @@
 
 use super::decode;
 use crate::vm::module::{ConstOp, Entity, SegmentMode};
-use crate::vm::types::{FuncIndex, GlobalIndex};
+use crate::vm::types::{FieldType, FuncIndex, GlobalIndex, Shape, StorageType, ValType};
 
 #[track_caller]
 fn check_refused(wat: &str, expected: &str) {
@@ -47,14 +47,20 @@ fn invalid() {
 }
 
 #[test]
-fn unsupported() {
-    check_refused(
-        "(module (type (struct)))",
-        "the module uses garbage collection, which this version does not support yet",
+fn shapes_of_types() {
+    let bytes = wat::parse_str(
+        "(module (type (func)) (type (struct (field i8) (field (mut i64)))) (type (array f32)))",
     );
+    let module = decode(bytes.unwrap()).unwrap();
+    let shapes: Vec<_> = module.declarations.into_iter().map(|it| it.shape).collect();
+    let field = |storage, is_mutable| FieldType { storage, is_mutable };
+    let fields = [field(StorageType::I8, false), field(StorageType::Value(ValType::I64), true)];
+    let element = field(StorageType::Value(ValType::F32), false);
+    assert_eq!(shapes, [Shape::Func, Shape::Struct(fields.into()), Shape::Array(element)]);
     check_refused(
-        "(module (func (drop (ref.i31 (i32.const 1)))))",
-        "function `func[0]` uses garbage collection, which this version does not support yet",
+        "(module (type $s (struct (field i8))) (func (param (ref $s)) \
+         (struct.set $s 0 (local.get 0) (i32.const 1))))",
+        "invalid module: invalid struct modification: struct field is immutable (at offset 0x21)",
     );
 }
 

@@ -5,8 +5,8 @@ use wasmparser::{AbstractHeapType, CompositeInnerType, RecGroup, UnpackedIndex};
 use crate::error::{DecodeError, Feature};
 use crate::vm::module::Module;
 use crate::vm::types::{
-    FuncType, GlobalType, HeapType, MemoryType, RefType, TableType, TypeDeclaration, TypeIndex,
-    ValType,
+    FieldType, FuncType, GlobalType, HeapType, MemoryType, RefType, Shape, StorageType, TableType,
+    TypeDeclaration, TypeIndex, ValType,
 };
 
 /// Adds the types of one group of the type section.
@@ -17,14 +17,22 @@ pub fn rec_group(group: RecGroup, offset: u64, module: &mut Module) -> Result<()
     let start = module.types.len();
     let (group_start, group_end) = (index(start), index(start + group.types().len()));
     for ty in group.into_types() {
-        let CompositeInnerType::Func(func) = &ty.composite_type.inner else {
-            return Err(unsupported(Feature::GarbageCollection, offset));
+        let (func, shape) = match &ty.composite_type.inner {
+            CompositeInnerType::Func(func) => (func_type(func, offset)?, Shape::Func),
+            CompositeInnerType::Array(array) => {
+                (FuncType::default(), Shape::Array(field(array.0, offset)?))
+            }
+            CompositeInnerType::Struct(fields) => {
+                let fields = fields.fields.iter().map(|ty| field(*ty, offset));
+                (FuncType::default(), Shape::Struct(fields.collect::<Result<_, _>>()?))
+            }
+            CompositeInnerType::Cont(_) => return Err(unsupported(Feature::Other, offset)),
         };
         let supertype = ty.supertype_idxs.first();
         let supertype = supertype.map(|index| type_index(index.unpack(), offset)).transpose()?;
-        module.types.push(func_type(func, offset)?);
+        module.types.push(func);
         let is_final = ty.is_final;
-        let declaration = TypeDeclaration { supertype, is_final, group_start, group_end };
+        let declaration = TypeDeclaration { shape, supertype, is_final, group_start, group_end };
         module.declarations.push(declaration);
     }
     Ok(())
@@ -45,6 +53,15 @@ fn func_type(ty: &wasmparser::FuncType, offset: u64) -> Result<FuncType, DecodeE
     Ok(FuncType::new(values(ty.params())?, values(ty.results())?))
 }
 
+fn field(ty: wasmparser::FieldType, offset: u64) -> Result<FieldType, DecodeError> {
+    let storage = match ty.element_type {
+        wasmparser::StorageType::I8 => StorageType::I8,
+        wasmparser::StorageType::I16 => StorageType::I16,
+        wasmparser::StorageType::Val(ty) => StorageType::Value(value(ty, offset)?),
+    };
+    Ok(FieldType { storage, is_mutable: ty.mutable })
+}
+
 /// The type of a value.
 pub fn value(ty: wasmparser::ValType, offset: u64) -> Result<ValType, DecodeError> {
     Ok(match ty {
@@ -57,12 +74,13 @@ pub fn value(ty: wasmparser::ValType, offset: u64) -> Result<ValType, DecodeErro
     })
 }
 
-/// A reference type: to functions, to what the host has, to exceptions.
+/// A reference type.
 pub fn reference(ty: wasmparser::RefType, offset: u64) -> Result<RefType, DecodeError> {
     Ok(RefType { is_nullable: ty.is_nullable(), heap: heap(ty.heap_type(), offset)? })
 }
 
-fn heap(ty: wasmparser::HeapType, offset: u64) -> Result<HeapType, DecodeError> {
+/// What references of a type refer to.
+pub fn heap(ty: wasmparser::HeapType, offset: u64) -> Result<HeapType, DecodeError> {
     match ty {
         wasmparser::HeapType::Abstract { shared: false, ty } => match ty {
             AbstractHeapType::Func => Ok(HeapType::Func),
@@ -71,7 +89,13 @@ fn heap(ty: wasmparser::HeapType, offset: u64) -> Result<HeapType, DecodeError> 
             AbstractHeapType::NoExtern => Ok(HeapType::NoExtern),
             AbstractHeapType::Exn => Ok(HeapType::Exn),
             AbstractHeapType::NoExn => Ok(HeapType::NoExn),
-            _ => Err(unsupported(Feature::GarbageCollection, offset)),
+            AbstractHeapType::Any => Ok(HeapType::Any),
+            AbstractHeapType::Eq => Ok(HeapType::Eq),
+            AbstractHeapType::I31 => Ok(HeapType::I31),
+            AbstractHeapType::Struct => Ok(HeapType::Struct),
+            AbstractHeapType::Array => Ok(HeapType::Array),
+            AbstractHeapType::None => Ok(HeapType::None),
+            _ => Err(unsupported(Feature::Other, offset)),
         },
         wasmparser::HeapType::Abstract { shared: true, .. } => {
             Err(unsupported(Feature::Other, offset))

@@ -47,6 +47,16 @@ pub fn is_leaf(body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
                 | Operator::TableFill { .. }
                 | Operator::TableCopy { .. }
                 | Operator::TableInit { .. }
+                | Operator::StructNew { .. }
+                | Operator::StructNewDefault { .. }
+                | Operator::ArrayNew { .. }
+                | Operator::ArrayNewDefault { .. }
+                | Operator::ArrayNewFixed { .. }
+                | Operator::ArrayNewData { .. }
+                | Operator::ArrayNewElem { .. }
+                | Operator::ArrayInitData { .. }
+                | Operator::ArrayInitElem { .. }
+                | Operator::ArrayCopy { .. }
         ) {
             return Ok(false);
         }
@@ -94,6 +104,10 @@ impl Translator<'_> {
         let params_len = self.module.types[ty.index()].params.len();
         let args = self.pop_n(params_len);
         let results = self.emit_call(target, &args);
+        let module = self.module;
+        for (result, ty) in results.iter().zip(&module.types[ty.index()].results) {
+            self.note(*result, *ty);
+        }
         self.stack.extend(results);
     }
 
@@ -200,14 +214,19 @@ impl Translator<'_> {
     fn callee_by_reference(&mut self, ty: TypeIndex) -> Target {
         let reference = self.pop();
         self.ins().trapz(reference, trap_code(TrapCode::NullFunctionReference));
+        let entry = self.func_ref_address(reference);
+        let flags = self.trusted(Region::Functions);
+        let code = self.ins().load(I64, flags, entry, FUNCTIONS_OFFSET + VmFuncRef::CODE);
+        Target::Address(self.signature(ty), code)
+    }
+
+    /// Where a function's `VmFuncRef` is, but for [`FUNCTIONS_OFFSET`].
+    pub(super) fn func_ref_address(&mut self, reference: Value) -> Value {
         let func = self.widen(reference);
         let size_log2 = i64::from(size_of::<VmFuncRef>().trailing_zeros());
         let distance = self.ins().ishl_imm_u(func, size_log2);
         let context = self.context();
-        let entry = self.ins().iadd(context, distance);
-        let flags = self.trusted(Region::Functions);
-        let code = self.ins().load(I64, flags, entry, FUNCTIONS_OFFSET + VmFuncRef::CODE);
-        Target::Address(self.signature(ty), code)
+        self.ins().iadd(context, distance)
     }
 
     /// The function in the table element that the topmost operand selects, its type checked.

@@ -1,12 +1,10 @@
 //! Blocks and branches.
 
-use cranelift_codegen::ir::{
-    self, Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Type, Value,
-};
+use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Type, Value};
 use wasmparser::{BlockType, BrTable, Operator};
 
 use super::exception::Try;
-use super::{Translator, block_value_type, trap_code};
+use super::{Translator, decoded_type, trap_code};
 use crate::signature::value_type;
 use crate::vm::code;
 use crate::vm::types::{FuncType, ValType};
@@ -50,14 +48,13 @@ pub enum FrameKind {
 
 impl Translator<'_> {
     pub(super) fn push_function_frame(&mut self, ty: &FuncType) {
-        let results = ty.results.iter().map(|ty| value_type(*ty)).collect::<Vec<_>>();
-        let exit = self.block_with_params(&results);
+        let exit = self.block_of_types(&ty.results);
         self.frames.push(Frame {
             kind: FrameKind::Block,
             exit,
             is_exit_used: false,
             params_len: 0,
-            results_len: results.len(),
+            results_len: ty.results.len(),
             height: 0,
         });
     }
@@ -115,7 +112,7 @@ impl Translator<'_> {
 
     pub(super) fn push_frame(&mut self, ty: BlockType, kind: FrameKind) {
         let (params, results) = self.block_types(ty);
-        let exit = self.block_with_params(&results);
+        let exit = self.block_of_types(&results);
         self.frames.push(Frame {
             kind,
             exit,
@@ -128,7 +125,7 @@ impl Translator<'_> {
 
     fn begin_loop(&mut self, ty: BlockType) {
         let (params, _) = self.block_types(ty);
-        let header = self.block_with_params(&params);
+        let header = self.block_of_types(&params);
         self.jump_to(header, params.len());
         self.push_frame(ty, FrameKind::Loop { header });
         self.enter(header);
@@ -292,7 +289,7 @@ impl Translator<'_> {
         self.jump_to(exit, count);
     }
 
-    fn jump_to(&mut self, block: Block, count: usize) {
+    pub(super) fn jump_to(&mut self, block: Block, count: usize) {
         let args = self.block_args(count);
         self.ins().jump(block, &args);
     }
@@ -309,14 +306,23 @@ impl Translator<'_> {
         block
     }
 
-    fn block_types(&self, ty: BlockType) -> (Vec<ir::Type>, Vec<ir::Type>) {
-        let types = |types: &[ValType]| types.iter().map(|ty| value_type(*ty)).collect();
+    /// A block with parameters of these types.
+    fn block_of_types(&mut self, params: &[ValType]) -> Block {
+        let block = self.builder.create_block();
+        for ty in params {
+            let value = self.builder.append_block_param(block, value_type(*ty));
+            self.note(value, *ty);
+        }
+        block
+    }
+
+    fn block_types(&self, ty: BlockType) -> (Vec<ValType>, Vec<ValType>) {
         match ty {
             BlockType::Empty => (Vec::new(), Vec::new()),
-            BlockType::Type(ty) => (Vec::new(), vec![block_value_type(ty)]),
+            BlockType::Type(ty) => (Vec::new(), vec![decoded_type(ty)]),
             BlockType::FuncType(index) => {
                 let ty = &self.module.types[index as usize];
-                (types(&ty.params), types(&ty.results))
+                (ty.params.to_vec(), ty.results.to_vec())
             }
         }
     }

@@ -270,7 +270,9 @@ impl Translator<'_> {
             let flags = self.trusted(Region::Exception);
             let offset = i32::try_from(position * size_of::<RawValue>());
             let offset = offset.expect("the parameters of a type are bounded");
-            values.push(self.ins().load(value_type(*ty), flags, address, offset));
+            let value = self.ins().load(value_type(*ty), flags, address, offset);
+            self.note(value, *ty);
+            values.push(value);
         }
         values
     }

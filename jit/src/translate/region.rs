@@ -28,12 +28,24 @@ pub enum Region {
     Exception,
     /// Bytes of a memory.
     Memory(MemoryId),
+    /// Headers of objects and lengths of arrays.
+    Header,
+    /// Where the next object goes, and up to where.
+    HeapNext,
+    /// The rows of types.
+    TypeRow,
+    /// Fields of structs so far from their start. Fields of one object at different places do not
+    /// overlap, whichever of its types they are accessed by.
+    Field(u32),
+    /// Elements of arrays, by their size.
+    Element(u32),
 }
 
 /// Globals are told apart only as far as this: each region takes room in every function that
 /// names it, and their number is bounded.
 const GLOBAL_REGIONS: u32 = 0x100;
 const MEMORY_REGIONS: u32 = 0x100;
+const FIELD_REGIONS: u32 = 0x100;
 
 impl Region {
     /// The region's number in `func`.
@@ -46,6 +58,11 @@ impl Region {
             Region::Descriptor => (4, "descriptor"),
             Region::Exception => (5, "exception"),
             Region::SharedLen => (6, "shared length"),
+            Region::Header => (7, "header"),
+            Region::HeapNext => (8, "next object"),
+            Region::TypeRow => (9, "type row"),
+            Region::Element(bytes) => (0x10 + bytes, "element"),
+            Region::Field(at) => (0x300 + at % FIELD_REGIONS, "field"),
             Region::Global(slot) => (0x100 + slot.0 % GLOBAL_REGIONS, "global"),
             Region::Memory(memory) => (0x200 + memory.0 % MEMORY_REGIONS, "memory"),
         };

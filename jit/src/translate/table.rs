@@ -8,6 +8,7 @@ use super::Translator;
 use super::region::Region;
 use crate::vm::context::{Builtin, VmContext, VmDescriptor};
 use crate::vm::instance::TableId;
+use crate::vm::types::ValType;
 
 impl Translator<'_> {
     pub(super) fn table(&mut self, op: &Operator<'_>) -> bool {
@@ -15,10 +16,11 @@ impl Translator<'_> {
             Operator::TableGet { table } => {
                 let index = self.pop();
                 let index = self.widen(index);
-                let table = self.table_id(*table);
+                let id = self.table_id(*table);
                 let element = self
-                    .call_builtin(Builtin::TableGet, &[table, index])
+                    .call_builtin(Builtin::TableGet, &[id, index])
                     .expect("`TableGet` has a result");
+                self.note(element, ValType::Ref(self.module.tables[*table as usize].element));
                 self.push(element);
             }
             Operator::TableSet { table } => {

@@ -7,7 +7,7 @@ use cranelift_frontend::Variable;
 use wasmparser::Operator;
 
 use super::region::Region;
-use super::{Translator, trap_code};
+use super::{Translator, decoded_type, trap_code};
 use crate::signature::value_type;
 use crate::vm::code::TrapCode;
 use crate::vm::context::VmContext;
@@ -19,8 +19,11 @@ impl Translator<'_> {
     pub(super) fn variable(&mut self, op: &Operator<'_>) -> bool {
         match op {
             Operator::LocalGet { local_index } => {
-                let variable = self.local(*local_index);
+                let (variable, ty) = self.locals[*local_index as usize];
                 let value = self.builder.use_var(variable);
+                if let Some(bound) = self.bound(ty) {
+                    self.bounds.entry(value).or_insert(bound);
+                }
                 self.push(value);
             }
             Operator::LocalSet { local_index } => {
@@ -36,10 +39,11 @@ impl Translator<'_> {
             Operator::Drop => {
                 self.pop();
             }
-            Operator::Select | Operator::TypedSelect { .. } => {
-                let (left, right, condition) = self.pop3();
-                let result = self.ins().select(condition, left, right);
-                self.push(result);
+            Operator::Select => self.select(),
+            Operator::TypedSelect { ty } => {
+                self.select();
+                let result = self.peek_n(1)[0];
+                self.note(result, decoded_type(*ty));
             }
             Operator::RefNull { .. } => {
                 let null = self.imm32(0);
@@ -60,8 +64,14 @@ impl Translator<'_> {
         true
     }
 
+    fn select(&mut self) {
+        let (left, right, condition) = self.pop3();
+        let result = self.ins().select(condition, left, right);
+        self.push(result);
+    }
+
     fn local(&self, index: u32) -> Variable {
-        self.locals[index as usize]
+        self.locals[index as usize].0
     }
 
     fn global_get(&mut self, index: usize) {
@@ -71,7 +81,9 @@ impl Translator<'_> {
             place => {
                 let (flags, offset) = self.global_place(place);
                 let context = self.context();
-                self.ins().load(value_type(ty), flags, context, offset)
+                let value = self.ins().load(value_type(ty), flags, context, offset);
+                self.note(value, ty);
+                value
             }
         };
         self.push(value);

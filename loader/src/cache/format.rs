@@ -2,7 +2,9 @@
 //! function's code. All numbers are little-endian.
 
 use dynvm_jit::SomeCode;
-use dynvm_vm::code::{CallSite, Code, Handler, Relocation, RelocationKind, TrapCode, TrapSite};
+use dynvm_vm::code::{
+    CallSite, Code, Handler, Relocation, RelocationKind, StackMap, TrapCode, TrapSite,
+};
 use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::TagId;
 use dynvm_vm::types::DefinedFuncIndex;
@@ -16,7 +18,7 @@ pub(super) fn encode(format: &[u8], codes: &SomeCode) -> Vec<u8> {
     out.u32(codes.len());
     for (func, code) in codes {
         out.number(func.0);
-        let Code { bytes, align, relocations, traps, locations, call_sites } = code;
+        let Code { bytes, align, relocations, traps, locations, call_sites, stack_maps } = code;
         out.u32(bytes.len());
         out.0.extend_from_slice(bytes);
         out.number(*align);
@@ -50,6 +52,12 @@ pub(super) fn encode(format: &[u8], codes: &SomeCode) -> Vec<u8> {
                 out.number(tag.map_or(u32::MAX, |tag| tag.0));
                 out.number(*offset);
             }
+        }
+        out.u32(stack_maps.len());
+        for StackMap { return_offset, below_frame_pointer } in stack_maps {
+            out.number(*return_offset);
+            out.u32(below_frame_pointer.len());
+            below_frame_pointer.iter().for_each(|below| out.number(*below));
         }
     }
     let mut entry = format.to_vec();
@@ -133,6 +141,11 @@ impl<'a> Reader<'a> {
             })?,
             locations: self.list(|reader| Some((reader.u32()?, reader.u32()?)))?,
             call_sites: self.list(Self::call_site)?,
+            stack_maps: self.list(|reader| {
+                let return_offset = reader.u32()?;
+                let below_frame_pointer = reader.list(Self::u32)?.into();
+                Some(StackMap { return_offset, below_frame_pointer })
+            })?,
         })
     }
 

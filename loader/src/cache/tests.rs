@@ -1,7 +1,9 @@
 use std::fs;
 
 use dynvm_jit::SomeCode;
-use dynvm_vm::code::{CallSite, Code, Handler, Relocation, RelocationKind, TrapCode, TrapSite};
+use dynvm_vm::code::{
+    CallSite, Code, Handler, Relocation, RelocationKind, StackMap, TrapCode, TrapSite,
+};
 use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::TagId;
 use dynvm_vm::types::DefinedFuncIndex;
@@ -26,6 +28,7 @@ fn codes() -> SomeCode {
         traps: vec![TrapSite { offset: 2, code: TrapCode::MemoryOutOfBounds }],
         locations: vec![(2, 100), (9, 104)],
         call_sites: vec![call_site],
+        stack_maps: vec![StackMap { return_offset: 5, below_frame_pointer: [8, 4].into() }],
     };
     vec![(DefinedFuncIndex(4), code), (DefinedFuncIndex(0), Code::default())]
 }

@@ -1,0 +1,236 @@
+;; Objects move while everything that can hold a reference holds one: locals, operands, parameters,
+;; fields, elements, globals, tables, segments, exceptions. Each function makes garbage between
+;; storing and reading; in the stress mode every object moves at every allocation.
+
+(module $objects
+  (type $pair (struct (field $head (mut i32)) (field $tail (mut (ref null $pair)))))
+  (type $pairs (array (mut (ref null $pair))))
+  (type $mixed (struct (field i8) (field (mut (ref null $pair))) (field f64) (field i16)
+    (field (mut anyref)) (field v128) (field (mut externref))))
+  (type $bytes (array (mut i8)))
+  (tag $thrown (param (ref $pair) i32))
+  (global $constant (ref $pair) (struct.new $pair (i32.const 7) (ref.null $pair)))
+  (global $variable (export "variable") (mut (ref null $pair)) (ref.null $pair))
+  (global $alias (ref $pair) (global.get $constant))
+  (table $table 4 (ref null $pair))
+  (table $any 2 anyref)
+  (elem $segment (ref null $pair)
+    (item (struct.new $pair (i32.const 11) (ref.null $pair)))
+    (item (global.get $constant)))
+
+  (func $garbage (local $i i32)
+    (loop $more
+      (drop (array.new_default $bytes (i32.const 100)))
+      (drop (struct.new_default $mixed))
+      (br_if $more (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 10)))))
+
+  (func $cons (param $head i32) (param $tail (ref null $pair)) (result (ref $pair))
+    (call $garbage)
+    (struct.new $pair (local.get $head) (local.get $tail)))
+
+  (func $list (param $len i32) (result (ref null $pair)) (local $list (ref null $pair))
+    (block $done
+      (loop $more
+        (br_if $done (i32.eqz (local.get $len)))
+        (local.set $list (call $cons (local.get $len) (local.get $list)))
+        (local.set $len (i32.sub (local.get $len) (i32.const 1)))
+        (br $more)))
+    (local.get $list))
+
+  (func $sum (param $list (ref null $pair)) (result i32) (local $sum i32)
+    (block $done
+      (loop $more
+        (br_if $done (ref.is_null (local.get $list)))
+        (call $garbage)
+        (local.set $sum (i32.add (local.get $sum) (struct.get $pair $head (local.get $list))))
+        (local.set $list (struct.get $pair $tail (local.get $list)))
+        (br $more)))
+    (local.get $sum))
+
+  (func (export "locals") (param $len i32) (result i32)
+    (call $sum (call $list (local.get $len))))
+
+  ;; The list is an operand while others are made.
+  (func (export "operands") (param $len i32) (result i32)
+    (call $list (local.get $len))
+    (call $list (i32.const 3))
+    (call $garbage)
+    (call $sum)
+    (i32.mul (i32.const 1000))
+    (call $swap-sum))
+  (func $swap-sum (param $list (ref null $pair)) (param $more i32) (result i32)
+    (i32.add (call $sum (local.get $list)) (local.get $more)))
+
+  (func $deep (param $depth i32) (param $list (ref null $pair)) (result i32)
+    (local $own (ref $pair))
+    (if (i32.eqz (local.get $depth)) (then (return (call $sum (local.get $list)))))
+    (local.set $own (call $cons (local.get $depth) (local.get $list)))
+    (i32.add
+      (call $deep (i32.sub (local.get $depth) (i32.const 1)) (local.get $own))
+      (struct.get $pair $head (local.get $own))))
+  (func (export "frames") (param $depth i32) (result i32)
+    (call $deep (local.get $depth) (ref.null $pair)))
+
+  (func (export "cycle") (result i32) (local $first (ref $pair)) (local $second (ref $pair))
+    (local.set $first (call $cons (i32.const 1) (ref.null $pair)))
+    (local.set $second (call $cons (i32.const 2) (local.get $first)))
+    (struct.set $pair $tail (local.get $first) (local.get $second))
+    (call $garbage)
+    (i32.and
+      (ref.eq (struct.get $pair $tail (local.get $first)) (local.get $second))
+      (ref.eq (struct.get $pair $tail (local.get $second)) (local.get $first))))
+
+  (func (export "mixed") (result i32) (local $mixed (ref $mixed))
+    (local.set $mixed (struct.new $mixed (i32.const -1) (call $cons (i32.const 5) (ref.null $pair))
+      (f64.const 2) (i32.const -2) (call $list (i32.const 4))
+      (v128.const i64x2 3 4) (extern.convert_any (call $list (i32.const 2)))))
+    (call $garbage)
+    (struct.set $mixed 1 (local.get $mixed) (call $list (i32.const 3)))
+    (i32.add
+      (i32.add (struct.get_s $mixed 0 (local.get $mixed)) (struct.get_u $mixed 3 (local.get $mixed)))
+      (i32.add
+        (i32.add
+          (call $sum (struct.get $mixed 1 (local.get $mixed)))
+          (call $sum (ref.cast (ref null $pair) (struct.get $mixed 4 (local.get $mixed)))))
+        (i32.add
+          (call $sum (ref.cast (ref null $pair)
+            (any.convert_extern (struct.get $mixed 6 (local.get $mixed)))))
+          (i32x4.extract_lane 2 (struct.get $mixed 5 (local.get $mixed)))))))
+
+  (func (export "arrays") (result i32) (local $array (ref $pairs)) (local $i i32)
+    (local.set $array (array.new $pairs (call $list (i32.const 2)) (i32.const 5)))
+    (array.set $pairs (local.get $array) (i32.const 1) (call $list (i32.const 3)))
+    (call $garbage)
+    (array.copy $pairs $pairs (local.get $array) (i32.const 2) (local.get $array) (i32.const 1) (i32.const 2))
+    (array.fill $pairs (local.get $array) (i32.const 4) (call $list (i32.const 4)) (i32.const 1))
+    (i32.add
+      (i32.add (call $sum (array.get $pairs (local.get $array) (i32.const 0)))
+        (call $sum (array.get $pairs (local.get $array) (i32.const 1))))
+      (i32.add (call $sum (array.get $pairs (local.get $array) (i32.const 2)))
+        (i32.add (call $sum (array.get $pairs (local.get $array) (i32.const 3)))
+          (call $sum (array.get $pairs (local.get $array) (i32.const 4)))))))
+
+  (func (export "fixed") (result i32) (local $array (ref $pairs))
+    (local.set $array (array.new_fixed $pairs 3
+      (call $list (i32.const 1)) (call $list (i32.const 2)) (call $list (i32.const 3))))
+    (call $garbage)
+    (i32.add (call $sum (array.get $pairs (local.get $array) (i32.const 0)))
+      (i32.mul (i32.const 10) (call $sum (array.get $pairs (local.get $array) (i32.const 2))))))
+
+  (func (export "segment") (result i32) (local $array (ref $pairs)) (local $again (ref $pairs))
+    (local.set $array (array.new_elem $pairs $segment (i32.const 0) (i32.const 2)))
+    (call $garbage)
+    (local.set $again (array.new_elem $pairs $segment (i32.const 0) (i32.const 2)))
+    (table.init $table $segment (i32.const 2) (i32.const 0) (i32.const 2))
+    (i32.and
+      (i32.and
+        (ref.eq (array.get $pairs (local.get $array) (i32.const 0))
+          (array.get $pairs (local.get $again) (i32.const 0)))
+        (ref.eq (array.get $pairs (local.get $array) (i32.const 1)) (global.get $constant)))
+      (i32.and
+        (ref.eq (table.get $table (i32.const 2)) (array.get $pairs (local.get $array) (i32.const 0)))
+        (ref.eq (table.get $table (i32.const 3)) (global.get $alias)))))
+
+  (func (export "globals") (result i32)
+    (global.set $variable (call $list (i32.const 4)))
+    (call $garbage)
+    (i32.add (call $sum (global.get $variable)) (struct.get $pair $head (global.get $constant))))
+
+  (func (export "tables") (result i32)
+    (table.set $table (i32.const 0) (call $list (i32.const 4)))
+    (table.set $any (i32.const 1) (call $list (i32.const 5)))
+    (table.set $any (i32.const 0) (ref.i31 (i32.const -3)))
+    (call $garbage)
+    (drop (table.grow $table (call $list (i32.const 6)) (i32.const 2)))
+    (call $garbage)
+    (i32.add
+      (i32.add (call $sum (table.get $table (i32.const 0)))
+        (call $sum (ref.cast (ref $pair) (table.get $any (i32.const 1)))))
+      (i32.add (i31.get_s (ref.cast (ref i31) (table.get $any (i32.const 0))))
+        (call $sum (table.get $table (i32.sub (table.size $table) (i32.const 1)))))))
+
+  (func $throws (param $list (ref $pair)) (call $garbage)
+    (throw $thrown (local.get $list) (i32.const 100)))
+  (func (export "exceptions") (result i32) (local $before (ref null $pair)) (local $kept exnref)
+    (local.set $before (call $list (i32.const 2)))
+    (block $caught (result (ref $pair) i32 exnref)
+      (try_table (catch_ref $thrown $caught)
+        (call $garbage)
+        (call $throws (ref.as_non_null (call $list (i32.const 3)))))
+      (unreachable))
+    (local.set $kept)
+    (call $garbage)
+    (i32.add (call $sum (local.get $before)))
+    (call $swap-sum)
+    (block $again (result (ref $pair) i32)
+      (try_table (catch $thrown $again)
+        (call $garbage)
+        (throw_ref (local.get $kept)))
+      (unreachable))
+    (call $swap-sum)
+    (i32.add))
+
+  (func (export "casts") (param $which i32) (result i32) (local $any anyref)
+    (local.set $any (call $list (i32.const 3)))
+    (if (local.get $which) (then (local.set $any (array.new_default $bytes (i32.const 9)))))
+    (call $garbage)
+    (block $is-bytes (result (ref $bytes))
+      (block $is-pair (result (ref $pair))
+        (br_on_cast $is-pair anyref (ref $pair) (local.get $any))
+        (br_on_cast $is-bytes anyref (ref $bytes))
+        (unreachable))
+      (call $garbage)
+      (call $sum)
+      (return))
+    (call $garbage)
+    (array.len))
+
+  (func (export "selected") (param $which i32) (result i32) (local $selected (ref null $pair))
+    (local.set $selected (select (result (ref null $pair))
+      (call $list (i32.const 2)) (call $list (i32.const 4)) (local.get $which)))
+    (call $garbage)
+    (call $sum (local.get $selected)))
+
+  (func (export "looped") (param $turns i32) (result i32)
+    (call $list (i32.const 2))
+    (loop $more (param (ref null $pair)) (result (ref null $pair))
+      (call $garbage)
+      (br_if $more (local.tee $turns (i32.sub (local.get $turns) (i32.const 1)))))
+    (call $sum))
+)
+
+(assert_return (invoke "locals" (i32.const 20)) (i32.const 210))
+(assert_return (invoke "operands" (i32.const 5)) (i32.const 6015))
+(assert_return (invoke "frames" (i32.const 30)) (i32.const 930))
+(assert_return (invoke "cycle") (i32.const 1))
+(assert_return (invoke "mixed") (i32.const 65556))
+(assert_return (invoke "arrays") (i32.const 28))
+(assert_return (invoke "fixed") (i32.const 61))
+(assert_return (invoke "segment") (i32.const 1))
+(assert_return (invoke "globals") (i32.const 17))
+(assert_return (invoke "tables") (i32.const 43))
+(assert_return (invoke "exceptions") (i32.const 215))
+(assert_return (invoke "casts" (i32.const 0)) (i32.const 6))
+(assert_return (invoke "casts" (i32.const 1)) (i32.const 9))
+(assert_return (invoke "selected" (i32.const 0)) (i32.const 10))
+(assert_return (invoke "selected" (i32.const 1)) (i32.const 3))
+(assert_return (invoke "looped" (i32.const 5)) (i32.const 3))
+(assert_return (invoke "segment") (i32.const 1))
+(assert_return (get "variable") (ref.struct))
+
+(register "objects" $objects)
+
+;; Types are the same in every module that declares the same group; so are the objects.
+(module $other
+  (type $pair (struct (field (mut i32)) (field (mut (ref null $pair)))))
+  (import "objects" "variable" (global $variable (mut (ref null $pair))))
+  (func (export "read") (result i32) (struct.get $pair 0 (global.get $variable)))
+  (func (export "hold") (result externref) (extern.convert_any (global.get $variable)))
+  (func (export "fresh") (result i32)
+    (global.set $variable (struct.new $pair (i32.const 77) (global.get $variable)))
+    (struct.get $pair 0 (struct.get $pair 1 (global.get $variable)))))
+(assert_return (invoke $objects "globals") (i32.const 17))
+(assert_return (invoke $other "read") (i32.const 1))
+(assert_return (invoke $other "hold") (ref.extern))
+(assert_return (invoke $other "fresh") (i32.const 1))
+(assert_return (invoke $objects "globals") (i32.const 17))
