@@ -33,7 +33,8 @@ fn default_dir() -> Option<PathBuf> {
 /// Loads a program, which compiles it into the cache, and does not run it.
 pub fn compile(compile: &cli::Compile) -> Result<u8, Failure> {
     let is_nan_canonical = compile.code.is_nan_canonical;
-    let options = Options { is_lazy: true, is_nan_canonical, ..options(&compile.search)? };
+    let options =
+        Options { is_lazy: true, is_nan_canonical, ..options(&compile.search, &compile.modules)? };
     Runtime::open(&compile.program, &options)?;
     Ok(0)
 }

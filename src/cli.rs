@@ -75,6 +75,10 @@ pub struct Search {
     /// Load this library first: its definitions come before all but the program's
     #[arg(long = "preload", value_name = "LIB")]
     pub preloads: Vec<PathBuf>,
+    /// The modules up to `--` are one program: without linking sections, they share a memory and
+    /// find each other's exports, the first ones first
+    #[arg(long)]
+    pub flat: bool,
     /// Where compiled code is kept.
     #[command(flatten)]
     pub cache: CacheOptions,
@@ -120,6 +124,9 @@ pub struct Compile {
     /// The program or library
     #[arg(value_name = "PROG.wasm")]
     pub program: PathBuf,
+    /// With `--flat`, the program's other modules
+    #[arg(value_name = "LIB.wasm", requires = "flat")]
+    pub modules: Vec<PathBuf>,
 }
 
 /// `dynvm link -o OUT.wasm PROG.wasm [LIB]...`
@@ -224,6 +231,9 @@ pub struct Ldd {
     /// The program or library
     #[arg(value_name = "PROG.wasm")]
     pub program: PathBuf,
+    /// With `--flat`, the program's other modules
+    #[arg(value_name = "LIB.wasm", requires = "flat")]
+    pub modules: Vec<PathBuf>,
 }
 
 /// `dynvm nm FILE`

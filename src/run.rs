@@ -1,7 +1,7 @@
 //! `dynvm [run]`: a program with its arguments, its environment and its directories.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dynvm::jit::CompileTime;
@@ -21,7 +21,8 @@ const COMPILE_TIME: &str = "DYNVM_COMPILE";
 /// Runs a program to its end; the status is the guest's.
 pub fn run(run: &cli::Run) -> Result<u8, Failure> {
     let (program, arguments) = run.program.split_first().expect("the command line requires one");
-    let mut options = options(&run.search)?;
+    let (modules, arguments) = modules(&run.search, arguments);
+    let mut options = options(&run.search, &modules)?;
     options.memory_bytes_max = run.max_memory;
     options.stack_size_bytes = run.stack_size;
     options.time_limit = run.timeout;
@@ -90,9 +91,21 @@ pub fn compile_time(options: cli::CompileOptions) -> Result<CompileTime, Failure
     }
 }
 
-/// What all commands that load have in common.
-pub fn options(search: &cli::Search) -> Result<Options, Failure> {
-    let mut options = Options::default();
+/// The other modules of a flat program, and what is left for the program as its arguments.
+fn modules<'a>(search: &cli::Search, arguments: &'a [OsString]) -> (Vec<PathBuf>, &'a [OsString]) {
+    if !search.flat {
+        return (Vec::new(), arguments);
+    }
+    let end = arguments.iter().position(|word| word == "--");
+    let modules = &arguments[..end.unwrap_or(arguments.len())];
+    let rest = end.map_or(&[][..], |end| &arguments[end + 1..]);
+    (modules.iter().map(PathBuf::from).collect(), rest)
+}
+
+/// What all commands that load have in common; `modules` are those of a flat program.
+pub fn options(search: &cli::Search, modules: &[PathBuf]) -> Result<Options, Failure> {
+    let flat = search.flat.then(|| modules.to_vec());
+    let mut options = Options { flat, ..Options::default() };
     options.library_dirs.clone_from(&search.library_path);
     if let Some(path) = std::env::var_os(LIBRARY_PATH) {
         let dirs = std::env::split_paths(&path).filter(|dir| !dir.as_os_str().is_empty());

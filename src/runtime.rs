@@ -27,6 +27,9 @@ pub struct Options {
     /// Bytes of stack; `None` is 8 MiB. A guest has two of them: one for what its code keeps in
     /// registers and locals, one in its memory for what it takes the address of.
     pub stack_size_bytes: Option<u64>,
+    /// The other modules of a flat program, whose modules have no linking sections: they share one
+    /// memory and find each other's exports, the first ones first. `None` for any other program.
+    pub flat: Option<Vec<PathBuf>>,
     /// Whether functions that nobody defines are looked for when they are called, instead of failing
     /// the load.
     pub is_lazy: bool,
@@ -60,6 +63,7 @@ impl Options {
             library_dirs: self.library_dirs.clone(),
             preload: self.preloads.clone(),
             is_lazy: self.is_lazy,
+            flat: self.flat.clone(),
             host_functions: wasi.functions(),
             guest_files: Some(Arc::new(View(wasi))),
             cache: self.cache.clone(),

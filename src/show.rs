@@ -16,7 +16,7 @@ use crate::run::options;
 
 /// Prints what would be loaded; the status is 1 if anything is missing.
 pub fn ldd(ldd: &cli::Ldd) -> Result<u8, Failure> {
-    let listing = dynvm::list(&ldd.program, &options(&ldd.search)?)?;
+    let listing = dynvm::list(&ldd.program, &options(&ldd.search, &ldd.modules)?)?;
     print(&listing)?;
     Ok(if listing.is_complete() { 0 } else { 1 })
 }
@@ -31,7 +31,7 @@ pub fn nm(nm: &cli::Nm) -> Result<u8, Failure> {
 /// Prints the code of a module's functions, as it is when all that it needs is loaded.
 pub fn objdump(objdump: &cli::Objdump) -> Result<u8, Failure> {
     let is_nan_canonical = objdump.code.is_nan_canonical;
-    let options = Options { is_lazy: true, is_nan_canonical, ..options(&objdump.search)? };
+    let options = Options { is_lazy: true, is_nan_canonical, ..options(&objdump.search, &[])? };
     let mut runtime = Runtime::open(&objdump.file, &options)?;
     let main = runtime.loader().with_link_map(|map| map.main().map(|main| main.instance()));
     let main = main.expect("the program was opened");

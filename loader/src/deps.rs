@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::dialect::Dialect;
+use crate::dialect::flat::Flat;
 use crate::dso::{Dso, DsoId, DsoState, LoadBias};
 use crate::dylink::Dylink;
 use crate::error::LoadError;
@@ -50,12 +52,17 @@ pub(crate) fn read_start(
     search: &mut Search,
     program: &Path,
     preloads: &[PathBuf],
+    flat: Option<&[PathBuf]>,
 ) -> Result<Batch, LoadError> {
     let mark = map.next_id();
     let found = host_path(program)
         .map_err(|source| LoadError::Read { path: program.to_owned(), source })?;
     search.main_dir = Some(crate::search::directory_of(program));
     let root = load(map, found, None, true)?;
+    if let Some(libraries) = flat {
+        make_flat(map, root);
+        read_flat(map, root, libraries)?;
+    }
     for preload in preloads {
         let found = find_preload(search, preload)?;
         let id = match map.by_identity(found.identity) {
@@ -66,6 +73,31 @@ pub(crate) fn read_start(
     }
     let missing = read_needed(map, search, mark)?;
     Ok(Batch { mark, root, missing })
+}
+
+/// Reads the other modules of a flat program, in the order in which they are given.
+fn read_flat(map: &mut LinkMap, root: DsoId, libraries: &[PathBuf]) -> Result<(), LoadError> {
+    for library in libraries {
+        let found = host_path(library)
+            .map_err(|source| LoadError::Read { path: library.clone(), source })?;
+        let id = match map.by_identity(found.identity) {
+            Some(id) => id,
+            None => load(map, found, Some(root), false)?,
+        };
+        make_flat(map, id);
+        if id != root {
+            add_needed(map, root, id);
+        }
+    }
+    Ok(())
+}
+
+/// A module without a linking section becomes part of the flat program.
+fn make_flat(map: &mut LinkMap, id: DsoId) {
+    let dso = map.dso_mut(id);
+    if dso.dylink.is_none() {
+        dso.set_flat(Flat::default());
+    }
 }
 
 /// Reads what a `dlopen` found and all that it needs.
@@ -79,6 +111,9 @@ pub(crate) fn read_opened(
         return Ok(Batch { mark, root, missing: Vec::new() });
     }
     let root = load(map, found, None, false)?;
+    if map.main().is_some_and(|main| main.flat().is_some()) {
+        make_flat(map, root);
+    }
     let missing = read_needed(map, search, mark)?;
     Ok(Batch { mark, root, missing })
 }
@@ -165,6 +200,7 @@ fn load(
         symbols: SymbolTable::of_module(&module, dylink.as_ref()),
         module: Arc::new(module),
         dylink,
+        dialect: Dialect::default(),
         is_main,
         needed: Vec::new(),
         needed_by,

@@ -11,6 +11,8 @@ use dynvm_vm::instance::InstanceId;
 use dynvm_vm::module::{Entity, EntityType, Module};
 use dynvm_vm::types::{FuncIndex, RefType};
 
+use crate::dialect::Dialect;
+use crate::dialect::flat::Flat;
 use crate::dylink::{Dylink, Room};
 use crate::search::FileIdentity;
 use crate::symbol::{Symbol, SymbolTable};
@@ -67,6 +69,8 @@ pub struct Dso {
     pub module: Arc<Module>,
     /// Its linking section; `None` for a plain module.
     pub dylink: Option<Dylink>,
+    /// How it says what it needs.
+    pub dialect: Dialect,
     /// Whether it is the main program.
     pub is_main: bool,
     /// Direct dependencies, in the order of `WASM_DYLINK_NEEDED`; the main program's start with
@@ -109,6 +113,25 @@ impl Dso {
         let Some(dylink) = &self.dylink else { return false };
         let is_placed = dylink.room.memory_size > 0 && !self.imports_global("__memory_base");
         !(self.is_main && (self.defines_memory() || is_placed))
+    }
+
+    /// What it is of a flat program, if it is part of one.
+    #[must_use]
+    pub fn flat(&self) -> Option<Flat> {
+        match self.dialect {
+            Dialect::Flat(flat) => Some(flat),
+            Dialect::Standard => None,
+        }
+    }
+
+    pub(crate) fn set_flat(&mut self, flat: Flat) {
+        self.dialect = Dialect::Flat(flat);
+    }
+
+    /// Whether a table that it defines is the process table.
+    #[must_use]
+    pub fn is_table_shared(&self) -> bool {
+        self.is_main || self.flat().is_some_and(|flat| flat.joins_table)
     }
 
     /// Whether it imports the global `env.<field>`.

@@ -79,7 +79,7 @@ pub(crate) fn elements_of(dso: &Dso) -> Vec<(FuncIndex, u32)> {
     for segment in &module.elements {
         let SegmentMode::Active { target, offset } = &segment.mode else { continue };
         // A dso's first table is the process table: it imports that, or it is the main program.
-        if target.0 != 0 || (module.imported_tables == 0 && !dso.is_main) {
+        if target.0 != 0 || (module.imported_tables == 0 && !dso.is_table_shared()) {
             continue;
         }
         let ElementItems::Functions(items) = &segment.items else { continue };

@@ -45,6 +45,11 @@ impl Hosts {
         })
     }
 
+    /// What a function does, for a call of the host's own.
+    pub(crate) fn function(&self, module: &str, field: &str) -> Option<HostFunction> {
+        Some(self.functions.get(module)?.get(field)?.function.clone())
+    }
+
     /// A function, now with its place in the process.
     pub(crate) fn func(
         &mut self,

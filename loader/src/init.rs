@@ -71,7 +71,9 @@ pub(crate) fn constructors(
 }
 
 fn constructor(dso: &Dso, process: &Process) -> Result<Option<FuncId>, LoadError> {
-    if dso.is_main && dso.exported_function("_start").is_some() {
+    let runs_itself = dso.exported_function("_start").is_some()
+        && (dso.flat().is_none() || dso.exported_function("main").is_none());
+    if dso.is_main && runs_itself {
         return Ok(None);
     }
     let legacy = dso.dylink.as_ref().is_some_and(|dylink| dylink.is_legacy);

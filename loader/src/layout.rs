@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use dynvm_vm::Process;
 
+use crate::dialect::flat;
 use crate::dso::{Dso, DsoId, LoadBias};
 use crate::dylink::Room;
 use crate::error::LoadError;
@@ -59,6 +60,10 @@ impl Space {
             // Where in an imported memory its data lies is not told, only that none is at null.
             let first = if main.defines_memory() { 0 } else { FIRST_ADDRESS };
             let placed = Some(u64::from(room.memory_size)).filter(|size| *size > 0);
+            let pages = match main.flat() {
+                Some(_) if !main.defines_memory() => pages.max(flat::MEMORY_PAGES),
+                _ => pages,
+            };
             let placed_pages = placed.map_or(0, |size| (first + size).div_ceil(PAGE_BYTES));
             self.main_end = pages.max(placed_pages) * PAGE_BYTES;
             cursor = cursor.max(self.main_end);
@@ -68,7 +73,13 @@ impl Space {
         if !ids.iter().any(|id| map.dso(*id).is_relocatable()) {
             // All place themselves: they find the memory they describe, and not a page more.
             cursor = self.main_end;
-        } else if !map.main().is_some_and(Dso::exports_stack_pointer) {
+        }
+        let has_relocatable = ids.iter().any(|id| map.dso(*id).is_relocatable());
+        let is_stack_asked_for = ids.iter().any(|id| {
+            map.dso(*id).flat().is_some() && map.dso(*id).imports_global("__stack_pointer")
+        });
+        let has_stack = map.main().is_some_and(Dso::exports_stack_pointer);
+        if (has_relocatable || is_stack_asked_for) && !has_stack {
             self.stack = align_up(cursor, ALIGN_BYTES)..cursor + align_up(stack_size_bytes, 16);
             cursor = self.stack.end;
         }

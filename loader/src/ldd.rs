@@ -88,8 +88,8 @@ fn list_into(
     preload: &[PathBuf],
 ) -> Result<Listing, LoadError> {
     let batch = {
-        let Linker { map, search, .. } = linker;
-        deps::read_start(map, search, path, preload)?
+        let Linker { map, search, dialects, .. } = linker;
+        deps::read_start(map, search, path, preload, dialects.flat.as_deref())?
     };
     let undefined = match open::prepare(linker, process, &batch, linker.is_lazy) {
         Ok(_) => Vec::new(),

@@ -40,6 +40,9 @@ pub struct Options {
     pub guest_files: Option<Arc<dyn GuestFiles>>,
     /// What the host defines: module, field, function.
     pub host_functions: Vec<(String, String, HostFunction)>,
+    /// The other modules of a flat program: the main program and these have no linking sections,
+    /// share one memory, and find each other's exports in `env`. `None` for any other program.
+    pub flat: Option<Vec<PathBuf>>,
     /// Limits of the process.
     pub config: Config,
     /// How code is compiled.
@@ -59,6 +62,7 @@ impl Default for Options {
             is_lazy: false,
             guest_files: None,
             host_functions: Vec::new(),
+            flat: None,
             config: Config::default(),
             compiler: Settings::default(),
             compile: CompileTime::default(),
@@ -131,7 +135,7 @@ impl Loader {
             keys: std::collections::HashMap::new(),
             cache: options.cache,
             dl: dlfcn::DlState::default(),
-            dialects: dialect::State::default(),
+            dialects: dialect::State { flat: options.flat, ..dialect::State::default() },
             destructors: exit::Destructors::default(),
             statistics: Statistics::default(),
             stack_size_bytes: options.stack_size_bytes,
@@ -140,6 +144,7 @@ impl Loader {
             is_relocating: false,
         }));
         let weak = Arc::downgrade(&linker);
+        lock(&linker).dialects.linker = weak.clone();
         process.set_resolver(Arc::new(FirstCalls { linker: Weak::clone(&weak), lazy }));
         for (name, function) in dlfcn::functions(&weak).into_iter().chain(exit::functions(&weak)) {
             lock(&linker).hosts.add(dlfcn::MODULE.to_owned(), name.to_owned(), function);

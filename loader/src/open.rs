@@ -7,6 +7,7 @@ use std::time::Instant;
 use dynvm_vm::{Placement, Process};
 
 use crate::deps::{self, Batch};
+use crate::dialect::flat::{self, Flat};
 use crate::dso::{Dso, DsoId};
 use crate::error::LoadError;
 use crate::init::{self, Constructor};
@@ -33,11 +34,11 @@ pub(crate) fn open_main(
     preloads: &[PathBuf],
 ) -> Result<Opened, LoadError> {
     load(linker, process, false, |linker| {
-        let Linker { map, search, .. } = linker;
+        let Linker { map, search, dialects, .. } = linker;
         if map.main().is_some() {
             return Err(LoadError::SecondMain);
         }
-        deps::read_start(map, search, program, preloads)
+        deps::read_start(map, search, program, preloads, dialects.flat.as_deref())
     })
 }
 
@@ -172,7 +173,12 @@ fn link(
             .map_err(|source| LoadError::Vm { dso: process.func_name(func), source })?;
     }
     let constructors = init::constructors(&linker.map, mark, process)?;
-    let relocations = linker.map.from(mark).map(|dso| Relocation::of_dso(dso, process)).collect();
+    let relocations = linker.map.from(mark).map(|dso| Relocation::of_dso(dso, process));
+    let mut relocations: Vec<Relocation> = relocations.collect();
+    if linker.dialects.flat.is_some() {
+        // The first module of the command line is the last to copy its segments.
+        relocations.reverse();
+    }
     Ok((batch.root, relocations, constructors))
 }
 
@@ -183,6 +189,7 @@ pub(crate) fn prepare(
     batch: &Batch,
     is_lazy: bool,
 ) -> Result<References, LoadError> {
+    flat::join_tables(&mut linker.map, process, batch.mark);
     declare(linker, process, batch.mark)?;
     let is_start = linker.map.main().is_some_and(|main| main.id >= batch.mark);
     if is_start {
@@ -195,6 +202,8 @@ pub(crate) fn prepare(
         linker.space.place_opened(&mut linker.map, batch.mark, process)?;
     }
     set_scopes(linker, batch, is_start);
+    flat::set_scopes(linker, batch.mark);
+    flat::warn_about_overlaps(&linker.map, batch.mark);
     linker.statistics.dsos += linker.map.ids_from(batch.mark).len();
 
     let mut resolver = Resolver::new(linker, process, is_lazy);
@@ -209,7 +218,11 @@ pub(crate) fn prepare(
 fn declare(linker: &mut Linker, process: &mut Process, mark: DsoId) -> Result<(), LoadError> {
     for id in linker.map.ids_from(mark) {
         let dso = linker.map.dso_mut(id);
-        let placement = if dso.is_main { Placement::Process } else { Placement::Private };
+        let placement = match dso.flat() {
+            _ if dso.is_main => Placement::Process,
+            Some(Flat { joins_table }) => Placement::Joined { table: joins_table },
+            None => Placement::Private,
+        };
         let declared = process.declare(&dso.name, Arc::clone(&dso.module), placement);
         let declared =
             declared.map_err(|source| LoadError::Vm { dso: dso.name.to_string(), source })?;

@@ -39,7 +39,10 @@ impl Relocation {
         Relocation {
             name: dso.name.to_string(),
             instance: dso.instance(),
-            data: func("__wasm_apply_data_relocs").filter(|_| is_ours),
+            data: func("__wasm_apply_data_relocs")
+                // What it was called before 2021.
+                .or_else(|| func("__wasm_apply_relocs"))
+                .filter(|_| is_ours),
             tls: func("__wasm_init_tls").zip(pointer).filter(|_| !dso.tls.is_empty()),
             tls_data: func("__wasm_apply_tls_relocs").filter(|_| !dso.tls.is_empty()),
         }

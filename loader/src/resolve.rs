@@ -16,7 +16,7 @@ use dynvm_vm::types::{
 };
 use dynvm_vm::{Error, Process};
 
-use crate::dialect::emscripten;
+use crate::dialect::{self, emscripten};
 use crate::dlfcn;
 use crate::dso::{Dso, DsoId};
 use crate::error::{LoadError, Mismatch, UndefinedSymbol};
@@ -73,6 +73,7 @@ pub(crate) struct Resolver<'a> {
     pub(crate) tags: &'a mut HashMap<String, (TagId, TypeId)>,
     pub(crate) process: &'a mut Process,
     pub(crate) unbound: &'a mut Unbound,
+    pub(crate) dialects: &'a dialect::State,
     /// Whether functions that nobody defines are looked for when they are called.
     pub(crate) is_lazy: bool,
     /// Whether this is such a call: what nobody defines now is undefined.
@@ -110,6 +111,7 @@ impl<'a> Resolver<'a> {
             hosts: &mut linker.hosts,
             tags: &mut linker.tags,
             unbound: &mut linker.unbound,
+            dialects: &linker.dialects,
             process,
             is_lazy,
             is_first_call: false,
@@ -216,7 +218,7 @@ impl Resolver<'_> {
         if let Some(func) = self.host_function(dso, &import.module, name, Some(ty))? {
             return Ok(func);
         }
-        if let Some(func) = self.emscripten_function(dso, import, ty)? {
+        if let Some(func) = self.dialect_function(dso, import, ty)? {
             return Ok(func);
         }
         let is_weak = is_weak(dso, name);
@@ -237,24 +239,23 @@ impl Resolver<'_> {
         func.map_err(|source| vm(dso, source).into())
     }
 
-    /// A function of Emscripten's that needs no JavaScript.
-    fn emscripten_function(
+    /// A function of another dialect: of Emscripten's that needs no JavaScript, or one that is made
+    /// for who imports it.
+    fn dialect_function(
         &mut self,
         dso: &Dso,
         import: &Import,
         ty: TypeId,
     ) -> Result<Option<FuncId>, LoadError> {
-        if import.module != "env" {
-            return Ok(None);
-        }
-        let module = emscripten::MODULE;
-        let found = self.host_function(dso, module, &import.field, Some(ty))?;
-        if found.is_some() {
-            return Ok(found);
+        if import.module == "env" {
+            let found = self.host_function(dso, emscripten::MODULE, &import.field, Some(ty))?;
+            if found.is_some() {
+                return Ok(found);
+            }
         }
         let shown = self.process.func_type(ty).map(|ty| ty.as_ref().clone()).unwrap_or_default();
-        let Some(function) = emscripten::invoke(&import.field, &shown) else { return Ok(None) };
-        let name = format!("{} {shown}", import.field);
+        let Some(function) = self.dialects.function(dso, import, &shown) else { return Ok(None) };
+        let (module, name) = (dialect::MODULE, format!("{import} {shown}"));
         if self.hosts.func_type(module, &name).is_none() {
             self.hosts.add(module.to_owned(), name.clone(), function);
         }
@@ -415,8 +416,13 @@ impl Resolver<'_> {
 /// The definition of `name` that `asker` sees: global scope, its local scope, itself.
 fn find(map: &LinkMap, global: &Scope, asker: &Dso, name: &str) -> Option<(DsoId, Symbol)> {
     let visible = |id: DsoId| Some((id, *map.dso(id).symbols.get(name)?));
-    let found = global.find(name).and_then(visible);
-    let found = found.or_else(|| asker.local_scope.iter().copied().find_map(visible));
+    let in_global = || global.find(name).and_then(visible);
+    let in_local = || asker.local_scope.iter().copied().find_map(visible);
+    if asker.flat().is_some() {
+        // It sees what stands behind it first, and its own exports never.
+        return in_local().or_else(|| in_global().filter(|(id, _)| *id != asker.id));
+    }
+    let found = in_global().or_else(in_local);
     found.or_else(|| Some((asker.id, *asker.symbols.get_own(name)?)))
 }
 

@@ -27,9 +27,12 @@ pub(crate) fn check_entry_point(main: &Dso) -> Result<(), LoadError> {
     Err(LoadError::NoEntryPoint { program: main.name.to_string() })
 }
 
-/// The entry point: its name, and its index.
+/// The entry point: its name, and its index. A flat program starts at its `main`, whatever else it
+/// exports.
 pub(crate) fn entry_point(main: &Dso) -> Option<(&'static str, FuncIndex)> {
-    ENTRY_POINTS.iter().find_map(|name| Some((*name, main.exported_function(name)?)))
+    let first = main.flat().map(|_| "main");
+    let mut names = first.into_iter().chain(ENTRY_POINTS);
+    names.find_map(|name| Some((name, main.exported_function(name)?)))
 }
 
 /// Calls the entry point. The constructors have run.

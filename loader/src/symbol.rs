@@ -9,13 +9,14 @@ use dynvm_vm::types::{FuncIndex, GlobalIndex, TagIndex, ValType};
 use crate::dylink::{Dylink, SymbolFlags};
 
 /// Exports that are never symbols: they belong to the dso alone, or to the loader.
-const NEVER_SYMBOLS: [&str; 18] = [
+const NEVER_SYMBOLS: [&str; 19] = [
     "memory",
     "__memory_base",
     "__table_base",
     "__stack_pointer",
     "__indirect_function_table",
     "__wasm_apply_data_relocs",
+    "__wasm_apply_relocs",
     "__wasm_apply_tls_relocs",
     "__wasm_apply_global_relocs",
     "__dso_handle",

@@ -252,8 +252,13 @@ impl Process {
         for (position, ty) in
             module.memories[module.imported_memories as usize..].iter().enumerate()
         {
-            let place = if placement == Placement::Process && position == 0 && is_flat(*ty) {
-                self.adopt_process_memory(*ty)?;
+            let is_first = position == 0 && is_flat(*ty);
+            let place = if placement != Placement::Private && is_first {
+                if placement == Placement::Process {
+                    self.adopt_process_memory(*ty);
+                }
+                let missing = ty.pages_min.saturating_sub(self.memory_pages());
+                self.grow_memory(missing)?;
                 MemoryPlace { id: MemoryId::PROCESS, descriptor: GlobalSlot(0) }
             } else {
                 self.add_memory(*ty)?
@@ -264,17 +269,12 @@ impl Process {
     }
 
     /// The process memory takes the type of a main that defines it.
-    fn adopt_process_memory(&mut self, ty: MemoryType) -> Result<(), Error> {
+    fn adopt_process_memory(&mut self, ty: MemoryType) {
         self.is_memory_shared = ty.is_shared;
         if let Some(max) = ty.pages_max {
             let max_bytes = u64::try_from(page_bytes(ty, max)).unwrap_or(u64::MAX);
             self.memory_bytes_max = self.memory_bytes_max.min(max_bytes);
         }
-        let pages = self.memory_pages();
-        if ty.pages_min > pages {
-            self.grow_memory(ty.pages_min - pages)?;
-        }
-        Ok(())
     }
 
     fn add_memory(&mut self, ty: MemoryType) -> Result<MemoryPlace, Error> {
@@ -333,7 +333,9 @@ impl Process {
         for (position, ty) in defined.iter().enumerate() {
             let ty = TableType { element: instance.canonical_ref(ty.element), ..*ty };
             let is_funcref = ty.element == crate::types::RefType::FUNCREF && !ty.is_64;
-            let place = if placement == Placement::Process && position == 0 && is_funcref {
+            let is_process =
+                matches!(placement, Placement::Process | Placement::Joined { table: true });
+            let place = if is_process && position == 0 && is_funcref {
                 self.grow_process_table_to(ty.len_min)?;
                 TablePlace { id: TableId::PROCESS, descriptor: GlobalSlot(0) }
             } else {

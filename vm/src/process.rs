@@ -81,6 +81,12 @@ impl fmt::Debug for HostFunction {
 pub enum Placement {
     /// The first of each is the process's.
     Process,
+    /// The first memory is the process's, and so is the first table if `table` says so. Other than
+    /// with `Process`, its limits and its stack pointer are nobody else's.
+    Joined {
+        /// Whether the first table is the process's.
+        table: bool,
+    },
     /// All are the instance's own.
     Private,
 }

@@ -58,7 +58,9 @@ impl Resolver<'_> {
             let index = if is_64 { "64-bit" } else { "32-bit" };
             format!("a table of {element} with {index} indices")
         };
-        let is_process = import.module == "env" && import.field == "__indirect_function_table";
+        let is_process = import.module == "env"
+            && (import.field == "__indirect_function_table"
+                || import.field == "table" && dso.flat().is_some());
         let expected = kind(self.process, dso, ty);
         let (reference, found, defined_by) = if is_process {
             (Reference::ProcessTable, (RefType::FUNCREF, false), "the loader")
