@@ -41,7 +41,9 @@ macro_rules! cases {
     };
 }
 
-cases! { direct_call indirect_call data globals memory missing_weak host_call exceptions }
+cases! {
+    direct_call indirect_call typed_call data globals memory missing_weak host_call exceptions
+}
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/codegen")

