@@ -8,6 +8,7 @@ use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{AbstractHeapType, Encode, FuncType, RefType, SubType, TypeSection, ValType};
 
 use crate::error::RelinkError;
+use crate::exit_list;
 use crate::input::Input;
 use crate::reencoder::EncodeError;
 
@@ -61,7 +62,10 @@ impl Signatures {
             signatures.of_tags.insert(name.clone(), index);
         }
         signatures.void = signatures.add_func(FuncType::new([], []));
-        signatures.takes_one = signatures.add_func(FuncType::new([ValType::I32], []));
+        let takes_one = FuncType::new([ValType::I32], []);
+        signatures.takes_one = signatures.add_func(takes_one.clone());
+        // Who registers what runs at exit need not call what runs it.
+        signatures.add_other(exit_list::finalize(), takes_one);
         Ok(signatures)
     }
 
