@@ -97,7 +97,7 @@ impl World {
     /// The message with which linking fails.
     #[track_caller]
     fn check_error(&self, expected: &str) {
-        let error = self.link().err().expect("linking must fail").to_string();
+        let error = self.link().expect_err("linking must fail").to_string();
         assert_eq!(error.replace(&self.dir.path().display().to_string(), "DIR"), expected);
     }
 }
