@@ -203,6 +203,7 @@ impl Runtime {
         fmt::from_fn(move |f| {
             let dynvm_loader::Statistics {
                 dsos,
+                dsos_unloaded: _,
                 bytes,
                 functions,
                 functions_cached,

@@ -1,8 +1,8 @@
 #!/bin/bash
 # build-guests.sh [--check] [DIR...]
 #
-# Rebuilds the WebAssembly files of examples/ and tests/programs/ (all of them,
-# or the given folders) in place. With --check nothing is written: the files are
+# Rebuilds the WebAssembly files of examples/, tests/programs/ and tests/dlfcn/
+# (all of them, or the given folders) in place. With --check nothing is written: the files are
 # built aside and compared, and the exit status is 1 if any differs.
 #
 # build-guests.sh --real [DIR...]
@@ -25,7 +25,7 @@
 #   //! exceptions: exnref legacy
 #                            (--real, in main) built once in each encoding of exceptions, with
 #                            setjmp and C++ exceptions, into folders of these names
-# All other `//!` lines belong to tests/programs.rs, which runs the programs.
+# All other `//!` lines belong to tests/programs.rs and tests/dlfcn.rs, which run the programs.
 #
 # CLANG and WASM_LD name the tools: clang-19 and wasm-ld-19 unless set.
 set -euo pipefail
@@ -39,7 +39,7 @@ trap 'rm -rf "$WORK"' EXIT
 
 WARNINGS="-Wall -Wextra -Wno-unused-parameter"
 TARGET="--target=wasm32-unknown-unknown -mbulk-memory -mnontrapping-fptoint"
-CFLAGS="$TARGET -nostdinc -isystem $ROOT/examples/libc/include -O2 -fPIC -fvisibility=default $WARNINGS"
+CFLAGS="$TARGET -nostdinc -isystem $ROOT/examples/libc/include -isystem $ROOT/include -O2 -fPIC -fvisibility=default $WARNINGS"
 LIBRARY_FLAGS="-shared --experimental-pic --unresolved-symbols=import-dynamic -Bdynamic"
 PROGRAM_FLAGS="-pie --experimental-pic --import-memory --export-dynamic --unresolved-symbols=import-dynamic -Bdynamic"
 
@@ -221,6 +221,7 @@ else
     [ "$(basename "$folder")" = libc ] || folders+=("examples/$(basename "$folder")")
   done
   for folder in "$ROOT"/tests/programs/*/; do folders+=("tests/programs/$(basename "$folder")"); done
+  folders+=(tests/dlfcn)
 fi
 
 if [ $mode = real ]; then

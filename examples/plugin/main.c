@@ -10,7 +10,7 @@
 //!
 //! run: --dir plugins::/plugins -L plugins main.wasm reverse.so /plugins/missing.so
 //! stdout: reverse: gniknil cimanyd
-//! stdout: cannot open: cannot find `/plugins/missing.so`
+//! stdout: cannot open: /plugins/missing.so: cannot open shared object file: No such file or directory
 //! stdout:   searched /plugins/missing.so
 //! exit: 1
 #include <dlfcn.h>

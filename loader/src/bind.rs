@@ -1,6 +1,6 @@
 //! Binding: references become what the runtime gives an instance for each import.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use dynvm_vm::context::{FuncId, GlobalSlot};
 use dynvm_vm::instance::{Callee, Extern, GlobalPlace, MemoryId, TableId};
@@ -98,7 +98,11 @@ pub(crate) fn bind(
             let lenders = lenders(map, slots, *id, imports);
             let dso = map.dso_mut(*id);
             dso.global_slots = bound;
-            dso.bound_to.extend(lenders);
+            for lender in lenders {
+                if !dso.bound_to.contains(&lender) {
+                    dso.bound_to.push(lender);
+                }
+            }
         }
         waiting = blocked;
     }
@@ -141,19 +145,17 @@ fn bind_one(
     Ok(made)
 }
 
-/// Dsos whose part of the table holds functions that `id` takes the address of.
-fn lenders(
-    map: &LinkMap,
-    slots: &FunctionSlots,
-    id: DsoId,
-    imports: &[Reference],
-) -> BTreeSet<DsoId> {
+/// Dsos whose part of the table holds functions that `id` takes the address of, and that do not
+/// stay anyway.
+fn lenders(map: &LinkMap, slots: &FunctionSlots, id: DsoId, imports: &[Reference]) -> Vec<DsoId> {
     let pointers = imports.iter().filter_map(|reference| match reference {
         Reference::FunctionPointer(func) => slots.get(*func),
         _ => None,
     });
     let pointers: Vec<u32> = pointers.collect();
-    let lends = |dso: &&Dso| dso.id != id && pointers.iter().any(|slot| dso.table.contains(slot));
+    let lends = |dso: &&Dso| {
+        map.is_binding(id, dso.id) && pointers.iter().any(|slot| dso.table.contains(slot))
+    };
     map.iter().filter(lends).map(|dso| dso.id).collect()
 }
 

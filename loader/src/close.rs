@@ -7,8 +7,8 @@ use dynvm_vm::{Process, Stop};
 
 use crate::dso::{Dso, DsoId, DsoState};
 use crate::exit;
-use crate::init::construction_order;
 use crate::linker::{Linker, lock};
+use crate::order;
 
 /// Runs the destructors of every dso that nothing holds, dependents first, and unloads them. On
 /// error tells whose destructor stopped the program.
@@ -23,7 +23,7 @@ pub(crate) fn unload_unused(
         }
         for (id, name) in &unused {
             tracing::debug!(target: "dynvm::init", "calling the destructors of {name}");
-            exit::run(shared, process, Some(*id)).map_err(|stop| (name.clone(), stop))?;
+            exit::run_of(shared, process, *id).map_err(|stop| (name.clone(), stop))?;
         }
         // Beyond this point no function of theirs runs again.
 
@@ -40,7 +40,7 @@ fn retire_unused(linker: &mut Linker, process: &Process) -> Vec<(DsoId, String)>
     let is_held = |dso: &&Dso| {
         let is_loading = dso.state == DsoState::Loading || linker.is_relocating;
         let is_closing = dso.state == DsoState::Closing;
-        let is_asked_for = dso.is_main || dso.is_pinned || dso.opened > 0;
+        let is_asked_for = dso.is_start || dso.is_pinned || dso.opened > 0;
         is_asked_for || is_loading || is_closing || is_running(dso)
     };
     let held = linker.map.with_closing().filter(is_held).map(|dso| dso.id);
@@ -53,9 +53,15 @@ fn retire_unused(linker: &mut Linker, process: &Process) -> Vec<(DsoId, String)>
     }
     let unused: Vec<DsoId> =
         linker.map.iter().map(|dso| dso.id).filter(|id| !reached.contains(id)).collect();
-    let order = construction_order(&unused, |id| &linker.map.dso(id).needed);
+    if unused.is_empty() {
+        return Vec::new();
+    }
+    let all: Vec<DsoId> = linker.map.with_closing().map(|dso| dso.id).collect();
+    let order = order::for_destructors(&all, &linker.map, false);
     linker.map.retire(&unused);
+    linker.map.leave_scopes(&unused);
     let Linker { global, map, .. } = linker;
     global.remove(&unused, map);
-    order.into_iter().rev().map(|id| (id, map.dso(id).name.to_string())).collect()
+    let unused = order.into_iter().filter(|id| unused.contains(id));
+    unused.map(|id| (id, map.dso(id).name.to_string())).collect()
 }

@@ -1,6 +1,5 @@
 //! Reading a module and, breadth first, every dso that it needs and that is not loaded yet.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -175,6 +174,7 @@ fn load(
     is_main: bool,
 ) -> Result<DsoId, LoadError> {
     let (path, identity, origin) = (found.path.clone(), found.identity, found.origin.clone());
+    let found_as = if is_main { String::new() } else { found.found_as.clone() };
     let bytes = found.read().map_err(|source| LoadError::Read { path: path.clone(), source })?;
     let module = dynvm_jit::decode(bytes)
         .map_err(|source| LoadError::Decode { path: path.clone(), source: Box::new(source) })?;
@@ -195,6 +195,7 @@ fn load(
         id,
         name,
         path,
+        found_as,
         identity,
         origin,
         symbols: SymbolTable::of_module(&module, dylink.as_ref()),
@@ -210,11 +211,16 @@ fn load(
         tls: 0..0,
         instance: None,
         state: DsoState::Loading,
-        opened: 0,
+        opened: u32::from(is_main),
+        is_start: false,
         is_pinned: false,
-        bound_to: BTreeSet::new(),
+        bound_to: Vec::new(),
+        dependencies: Arc::from([]),
+        searchlist: None,
         global_slots: Vec::new(),
-        local_scope: Arc::from([]),
+        scopes: Vec::new(),
+        flat_scope: Arc::from([]),
+        constructor: None,
     });
     Ok(id)
 }

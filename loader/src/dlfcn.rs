@@ -12,27 +12,32 @@ use dynvm_vm::types::{FuncType, ValType};
 use dynvm_vm::value::RawValue;
 use dynvm_vm::{HostFunction, Process, Stop, Trap};
 
-use crate::close;
-use crate::dso::{DsoId, DsoState};
-use crate::error::{LoadError, Mismatch};
-use crate::init;
+use crate::dso::{Dso, DsoId};
+use crate::error::LoadError;
 use crate::linker::{Linker, lock};
 use crate::open::{self, Opened};
-use crate::resolve::address;
-use crate::symbol::{Symbol, SymbolKind};
+use crate::{close, dladdr, dlerror, dlinfo, dlsym, init};
+
+pub(crate) use crate::dlsym::{kind_of, symbol};
 
 /// Name under which the loader's own functions are kept; no module can import from it.
 pub(crate) const MODULE: &str = "\0loader";
 /// The functions that are the loader's whoever defines them too.
-const OWN: [&str; 8] =
-    ["dlopen", "dlsym", "dlclose", "dlerror", "dladdr", "__cxa_atexit", "atexit", "__cxa_finalize"];
+const OWN: [&str; 10] = [
+    "dlopen",
+    "dlsym",
+    "dlclose",
+    "dlerror",
+    "dladdr",
+    "dlinfo",
+    "dl_iterate_phdr",
+    "__cxa_atexit",
+    "atexit",
+    "__cxa_finalize",
+];
 
 /// Handles are not addresses, nor small numbers that a guest's mistake could give.
 const HANDLE_BASE: u32 = 0x6400_0000;
-/// The scope that a program starts with.
-const RTLD_DEFAULT: u32 = 0;
-/// The scope behind the dso that asks.
-const RTLD_NEXT: u32 = u32::MAX;
 /// Longest string that a guest can pass.
 const STRING_BYTES_MAX: usize = 4096;
 
@@ -52,6 +57,34 @@ impl Flags {
     pub const GLOBAL: Flags = Flags(256);
     /// It is never unloaded.
     pub const NODELETE: Flags = Flags(4096);
+    /// Its own scope comes before the global one. The number is dynvm's own: where glibc has it,
+    /// wasi-libc has `RTLD_LOCAL`.
+    pub const DEEPBIND: Flags = Flags(0x10000);
+    /// What some libraries give for `RTLD_LOCAL`, which others say by silence.
+    const LOCAL: Flags = Flags(8);
+    /// All that mean something.
+    const KNOWN: u32 = Self::LAZY.0
+        | Self::NOW.0
+        | Self::NOLOAD.0
+        | Self::LOCAL.0
+        | Self::GLOBAL.0
+        | Self::NODELETE.0
+        | Self::DEEPBIND.0;
+
+    /// An error if they are none that `dlopen` takes.
+    fn check(self, name: &str) -> Result<(), LoadError> {
+        if self.0 & !Self::KNOWN != 0 {
+            return Err(LoadError::UnknownFlags { flags: self.0 });
+        }
+        if self.0 & (Self::LAZY.0 | Self::NOW.0) == 0 {
+            return Err(LoadError::NoBindingFlag { name: name.to_owned() });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_deep(self) -> bool {
+        self.0 & Self::DEEPBIND.0 != 0
+    }
 
     pub(crate) fn is_noload(self) -> bool {
         self.0 & Self::NOLOAD.0 != 0
@@ -74,11 +107,15 @@ impl Flags {
 #[derive(Debug, Default)]
 pub(crate) struct DlState {
     /// What went wrong last, until `dlerror` reads it.
-    error: Option<String>,
+    pub(crate) error: Option<String>,
     /// Where in guest memory `dlerror` writes it.
-    error_buffer: Option<Range<u64>>,
-    /// Strings that `dladdr` has handed out.
+    pub(crate) error_buffer: Option<Range<u64>>,
+    /// Strings that were handed out.
     strings: HashMap<String, u32>,
+    /// The name that the program was started by.
+    pub(crate) program: String,
+    /// Where in guest memory the guest sees each dso.
+    pub(crate) link_maps: HashMap<DsoId, u32>,
 }
 
 /// Whether a function is the loader's own.
@@ -94,7 +131,7 @@ pub(crate) fn handle(id: DsoId) -> u32 {
 type Call = fn(&Mutex<Linker>, &mut Process, &[u32]) -> Result<u32, Failure>;
 
 /// How a call of the family fails.
-enum Failure {
+pub(crate) enum Failure {
     /// The guest hears of it through `dlerror`.
     Error(LoadError),
     /// A constructor stopped the program.
@@ -121,7 +158,7 @@ pub(crate) fn functions(linker: &Weak<Mutex<Linker>>) -> Vec<(&'static str, Host
                 Err(Failure::Stop(stop)) => return Err(stop),
                 Err(Failure::Error(error)) => {
                     tracing::debug!(target: "dynvm::files", "{name} failed: {error}");
-                    lock(&linker).dl.error = Some(error.to_string());
+                    set_error(&linker, &error);
                     failed
                 }
             };
@@ -133,23 +170,52 @@ pub(crate) fn functions(linker: &Weak<Mutex<Linker>>) -> Vec<(&'static str, Host
     };
     vec![
         function("dlopen", 2, 0, dlopen),
-        function("dlsym", 2, 0, dlsym),
-        function("dlclose", 1, 1, dlclose),
-        function("dlerror", 0, 0, dlerror),
-        function("dladdr", 2, 0, dladdr),
+        function("dlsym", 2, 0, dlsym::dlsym),
+        function("dlclose", 1, u32::MAX, dlclose),
+        function("dlerror", 0, 0, dlerror::dlerror),
+        function("dladdr", 2, 0, dladdr::dladdr),
+        function("dlinfo", 3, u32::MAX, dlinfo::dlinfo),
+        function("dl_iterate_phdr", 2, u32::MAX, dlinfo::dl_iterate_phdr),
     ]
 }
 
 fn dlopen(linker: &Mutex<Linker>, process: &mut Process, args: &[u32]) -> Result<u32, Failure> {
+    lock(linker).dl.error = None;
     let (name, flags) = (args[0], Flags(args[1]));
     let name = if name == 0 { String::new() } else { string(process, name)? };
+    flags.check(&name)?;
     if name.is_empty() {
-        let linker = lock(linker);
-        let main = linker.map.main().ok_or(LoadError::NoMain)?;
-        return Ok(handle(main.id));
+        let mut linker = lock(linker);
+        let main = linker.map.main().ok_or(LoadError::NoMain)?.id;
+        linker.map.dso_mut(main).opened += 1;
+        return Ok(handle(main));
     }
-    let opened = open::open_library(linker, process, &name, flags)?;
-    finish(linker, process, opened, flags).map_err(Failure::Stop).map(handle)
+    let asker = caller(&lock(linker), process);
+    match open::open_library(linker, process, &name, asker, flags)? {
+        Some(opened) => finish(linker, process, opened, flags).map_err(Failure::Stop).map(handle),
+        // Not to find it is what `RTLD_NOLOAD` is for, and no error.
+        None => Ok(0),
+    }
+}
+
+/// Opens what the guest names through a dialect of `dlopen`.
+pub(crate) fn open_named(
+    linker: &Mutex<Linker>,
+    process: &mut Process,
+    name: &str,
+    flags: Flags,
+) -> Result<Opened, LoadError> {
+    let asker = caller(&lock(linker), process);
+    let opened = open::open_library(linker, process, name, asker, flags)?;
+    opened.ok_or_else(|| LoadError::NotLoaded { name: name.to_owned() })
+}
+
+/// The dso whose function asks; the main program if nobody's does.
+pub(crate) fn caller(linker: &Linker, process: &Process) -> DsoId {
+    let caller = process.caller();
+    let mut dsos = linker.map.with_closing();
+    let found = dsos.find(|dso| dso.instance.is_some() && dso.instance == caller);
+    found.or_else(|| linker.map.main()).map_or(DsoId(0), |dso| dso.id)
 }
 
 /// Counts the new handle, runs the constructors, and only then promotes: `RTLD_GLOBAL` takes
@@ -166,218 +232,80 @@ pub(crate) fn finish(
         let dso = linker.map.dso_mut(root);
         dso.opened += 1;
         dso.is_pinned |= flags.is_nodelete();
-        for constructor in &opened.constructors {
-            linker.map.dso_mut(constructor.dso).state = DsoState::Constructed;
-        }
     }
-    init::run(process, &opened.constructors)?;
+    init::run(linker, process, &opened.order)?;
     if flags.is_global() {
         let mut linker = lock(linker);
         let Linker { map, global, .. } = &mut *linker;
-        for id in map.closure(root).iter() {
+        // Its own constructors may have closed it again.
+        let members = map.find(root).and_then(|dso| dso.searchlist.clone()).unwrap_or_default();
+        for id in members.iter() {
             global.push(map.dso(*id));
         }
     }
     Ok(root)
 }
 
-fn dlsym(linker: &Mutex<Linker>, process: &mut Process, args: &[u32]) -> Result<u32, Failure> {
-    let name = string(process, args[1])?;
-    let mut linker = lock(linker);
-    let address = symbol(&mut linker, process, args[0], &name)?;
-    Ok(address)
-}
-
-/// Address of a symbol as `dlsym` gives it: a table index for a function.
-pub(crate) fn symbol(
-    linker: &mut Linker,
-    process: &mut Process,
-    handle: u32,
-    name: &str,
-) -> Result<u32, LoadError> {
-    let is_main = |id: DsoId| linker.map.dso(id).is_main;
-    let (members, scope) = match handle {
-        RTLD_DEFAULT => (linker.global.members().to_vec(), "the global scope".to_owned()),
-        RTLD_NEXT => {
-            let behind = linker.global.members().iter().copied().filter(|id| !is_main(*id));
-            (behind.collect(), "the scope behind the main program".to_owned())
-        }
-        _ => {
-            let id = dso_of_handle(linker, handle)?;
-            let members = match is_main(id) {
-                true => linker.global.members().to_vec(),
-                false => linker.map.closure(id).to_vec(),
-            };
-            (members, format!("`{}`", linker.map.dso(id).name))
-        }
-    };
-    let found = members
-        .iter()
-        .find_map(|id| linker.map.dso(*id).symbols.get(name).map(|symbol| (*id, *symbol)));
-    let not_found = || LoadError::SymbolNotFound { symbol: name.to_owned(), scope: scope.clone() };
-    let (id, found) = found.ok_or_else(not_found)?;
-    match address_of(linker, process, id, found)? {
-        Some(address) => Ok(address),
-        None => Err(LoadError::SymbolKind(Box::new(Mismatch {
-            symbol: name.to_owned(),
-            expected: "a function or data",
-            needed_by: "dlsym".to_owned(),
-            found: found.kind.noun(),
-            defined_by: linker.map.dso(id).name.to_string(),
-        }))),
-    }
-}
-
-/// What kind of symbol a handle of a dso finds under a name.
-pub(crate) fn kind_of(linker: &Linker, handle: u32, name: &str) -> Result<SymbolKind, LoadError> {
-    let id = dso_of_handle(linker, handle)?;
-    let symbols = linker.map.closure(id);
-    let mut symbols = symbols.iter().map(|id| linker.map.dso(*id).symbols.get(name));
-    let scope = || format!("`{}`", linker.map.dso(id).name);
-    let found = symbols.find_map(|symbol| symbol.map(|symbol| symbol.kind));
-    found.ok_or_else(|| LoadError::SymbolNotFound { symbol: name.to_owned(), scope: scope() })
-}
-
-/// Leaves an error for `dlerror`.
-pub(crate) fn set_error(linker: &Mutex<Linker>, error: &LoadError) {
-    lock(linker).dl.error = Some(error.to_string());
-}
-
-/// A function's canonical table index, made on demand, or the address of data.
-fn address_of(
-    linker: &mut Linker,
-    process: &mut Process,
-    id: DsoId,
-    symbol: Symbol,
-) -> Result<Option<u32>, LoadError> {
-    let dso = linker.map.dso(id);
-    let SymbolKind::Function(func) = symbol.kind else {
-        return Ok(address(dso, symbol).map(|address| address as u32));
-    };
-    let func = process.instance(dso.instance()).functions[func.index()].func;
-    if let Some(slot) = linker.slots.get(func) {
-        return Ok(Some(slot));
-    }
-    let range = linker.space.take_slots(process, 1, 1, &dso.name)?;
-    let slot = range.start as u32;
-    linker.slots.add_fresh(func, slot);
-    linker
-        .slots
-        .fill(process, func)
-        .map_err(|source| LoadError::Vm { dso: dso.name.to_string(), source })?;
-    Ok(Some(slot))
-}
-
 pub(crate) fn dso_of_handle(linker: &Linker, handle: u32) -> Result<DsoId, LoadError> {
     let invalid = LoadError::InvalidHandle { handle: handle.into() };
     let Some(distance) = handle.checked_sub(HANDLE_BASE) else { return Err(invalid) };
     let id = DsoId(distance / 16);
-    match linker.map.find(id) {
-        Some(dso) if distance % 16 == 0 && (dso.opened > 0 || dso.is_main) => Ok(id),
+    let is_open = |dso: &&Dso| dso.opened > 0 || dso.is_start || dso.is_pinned;
+    match linker.map.find(id).filter(is_open) {
+        Some(_) if distance % 16 == 0 => Ok(id),
         _ => Err(invalid),
     }
 }
 
+/// Leaves an error for `dlerror`.
+pub(crate) fn set_error(linker: &Mutex<Linker>, error: &LoadError) {
+    lock(linker).dl.error = Some(dlerror::text(error));
+}
+
 fn dlclose(linker: &Mutex<Linker>, process: &mut Process, args: &[u32]) -> Result<u32, Failure> {
+    lock(linker).dl.error = None;
     release_handle(&mut lock(linker), args[0])?;
     close::unload_unused(linker, process).map_err(|(_, stop)| Failure::Stop(stop))?;
     Ok(0)
 }
 
-/// Gives one handle back.
+/// Gives one handle back. What is never unloaded can be closed any number of times.
 pub(crate) fn release_handle(linker: &mut Linker, handle: u32) -> Result<(), LoadError> {
     let id = dso_of_handle(linker, handle)?;
     let dso = linker.map.dso_mut(id);
-    // The main program's handle can be closed any number of times.
-    dso.opened = dso.opened.saturating_sub(1);
+    if dso.is_pinned {
+        return Ok(());
+    }
+    let left = dso.opened.checked_sub(1);
+    dso.opened = left.ok_or_else(|| LoadError::NotOpen { found_as: dso.found_as.clone() })?;
     tracing::debug!(target: "dynvm::files", "{} closed, {} handles left", dso.name, dso.opened);
     Ok(())
 }
 
-fn dlerror(linker: &Mutex<Linker>, process: &mut Process, _: &[u32]) -> Result<u32, Failure> {
-    let mut linker = lock(linker);
-    let Some(mut message) = linker.dl.error.take() else { return Ok(0) };
-    let buffer = match &linker.dl.error_buffer {
-        Some(buffer) => buffer.clone(),
-        None => {
-            let size = STRING_BYTES_MAX as u64;
-            let buffer = linker.space.take_memory(process, size, 16, "dlerror")?;
-            linker.dl.error_buffer = Some(buffer.clone());
-            buffer
-        }
-    };
-    let mut len = message.len().min(STRING_BYTES_MAX - 1);
-    while !message.is_char_boundary(len) {
-        len -= 1;
-    }
-    message.truncate(len);
-    message.push('\0');
-    write(process, buffer.start, message.as_bytes());
-    Ok(buffer.start as u32)
-}
-
-/// Fills `Dl_info { dli_fname, dli_fbase, dli_sname, dli_saddr }`.
-fn dladdr(linker: &Mutex<Linker>, process: &mut Process, args: &[u32]) -> Result<u32, Failure> {
-    let mut linker = lock(linker);
-    let Some((id, name, start)) = symbol_at(&linker, process, args[0]) else { return Ok(0) };
-    let dso = linker.map.dso(id);
-    let (file, base) = (dso.path.display().to_string(), dso.bias.memory_base as u32);
-    let file = guest_string(&mut linker, process, &file)?;
-    let name = match name {
-        Some(name) => guest_string(&mut linker, process, &name)?,
-        None => 0,
-    };
-    let info: Vec<u8> = [file, base, name, start].iter().flat_map(|it| it.to_le_bytes()).collect();
-    let end = u64::from(args[1]) + info.len() as u64;
-    if end > process.memory().len() as u64 {
-        return Ok(0);
-    }
-    write(process, args[1].into(), &info);
-    Ok(1)
-}
-
-/// Which dso an address or table index belongs to, and the symbol at or before it.
-fn symbol_at(
-    linker: &Linker,
-    process: &Process,
-    address: u32,
-) -> Option<(DsoId, Option<String>, u32)> {
-    let by_data = linker.map.iter().find(|dso| dso.memory.contains(&u64::from(address)));
-    if let Some(dso) = by_data {
-        let distance = u64::from(address) - dso.memory.start;
-        let before = dso.symbols.iter().filter_map(|(name, symbol)| match symbol.kind {
-            SymbolKind::Data(offset) if offset <= distance => Some((offset, name)),
-            _ => None,
-        });
-        let (offset, name) = before.max()?;
-        let start = dso.memory.start + offset;
-        return Some((dso.id, Some(name.to_string()), start as u32));
-    }
-    let func = process.table_get(address).filter(|func| func.0 != 0)?;
-    let name = process.func_name(func);
-    let (dso, name) = name.split_once('!')?;
-    Some((linker.map.by_name(dso)?, Some(name.to_owned()), address))
-}
-
-fn guest_string(linker: &mut Linker, process: &mut Process, text: &str) -> Result<u32, LoadError> {
+/// The address of a copy of `text` in guest memory, which stays there.
+pub(crate) fn guest_string(
+    linker: &mut Linker,
+    process: &mut Process,
+    text: &str,
+) -> Result<u32, LoadError> {
     if let Some(address) = linker.dl.strings.get(text) {
         return Ok(*address);
     }
     let size = text.len() as u64 + 1;
-    let range = linker.space.take_memory(process, size, 1, "dladdr")?;
+    let range = linker.space.take_memory(process, size, 1, "a string")?;
     // What was taken is zeroed: the string has its end.
     write(process, range.start, text.as_bytes());
     linker.dl.strings.insert(text.to_owned(), range.start as u32);
     Ok(range.start as u32)
 }
 
-fn write(process: &mut Process, address: u64, bytes: &[u8]) {
+pub(crate) fn write(process: &mut Process, address: u64, bytes: &[u8]) {
     let start = address as usize;
     process.memory_mut()[start..start + bytes.len()].copy_from_slice(bytes);
 }
 
 /// The C string at an address of the guest's.
-fn string(process: &Process, address: u32) -> Result<String, Failure> {
+pub(crate) fn string(process: &Process, address: u32) -> Result<String, Failure> {
     let memory = process.memory().get(address as usize..).unwrap_or_default();
     let memory = &memory[..memory.len().min(STRING_BYTES_MAX)];
     let end = memory.iter().position(|byte| *byte == 0);

@@ -1,12 +1,11 @@
 //! A dso: a module with a place in the process.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dynvm_vm::context::GlobalSlot;
+use dynvm_vm::context::{FuncId, GlobalSlot};
 use dynvm_vm::instance::InstanceId;
 use dynvm_vm::module::{Entity, EntityType, Module};
 use dynvm_vm::types::{FuncIndex, RefType};
@@ -61,6 +60,9 @@ pub struct Dso {
     pub name: Arc<str>,
     /// Where it was found, as shown to the user.
     pub path: PathBuf,
+    /// Where it was found, as shown to the guest: its path as it was asked for, or the directory
+    /// and the name. What glibc calls `l_name`; empty for the main program.
+    pub found_as: String,
     /// Which file it is.
     pub identity: FileIdentity,
     /// The directory it was found in.
@@ -95,14 +97,27 @@ pub struct Dso {
     /// How many handles the guest holds; `dlopen` adds one, `dlclose` takes one.
     pub opened: u32,
     /// Loaded at start: never unloaded.
+    pub is_start: bool,
+    /// `RTLD_NODELETE`, or something bound to it that is never unloaded: nor is it.
     pub is_pinned: bool,
-    /// Dsos that its code is bound to, or whose table slots it knows: they stay as long as it does.
-    pub bound_to: BTreeSet<DsoId>,
+    /// Dsos that its code is bound to, or whose table slots it knows, besides [`Dso::dependencies`]
+    /// and what never goes: they stay as long as it does.
+    pub bound_to: Vec<DsoId>,
+    /// What the order of destructors follows: itself and what it needs directly. Of a dso that was
+    /// opened by name: all that it needs, sorted. What glibc calls `l_initfini`.
+    pub dependencies: Arc<[DsoId]>,
+    /// Once it was opened by name: itself and what it needs, breadth first. The main program's is
+    /// the global scope.
+    pub searchlist: Option<Arc<[DsoId]>>,
     /// Slots of the globals that the loader made for its imports.
     pub(crate) global_slots: Vec<GlobalSlot>,
-    /// Searched after the global scope for what this dso imports: the dso whose opening brought
-    /// it here, and that one's dependencies, breadth first. Empty for what start-up loaded.
-    pub local_scope: Arc<[DsoId]>,
+    /// Where what this dso imports is looked for, in order: the search lists of these dsos. The
+    /// main program's stands for the global scope.
+    pub scopes: Vec<DsoId>,
+    /// What a module of a flat program sees first.
+    pub(crate) flat_scope: Arc<[DsoId]>,
+    /// What runs when it is constructed.
+    pub(crate) constructor: Option<FuncId>,
 }
 
 impl Dso {

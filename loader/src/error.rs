@@ -55,6 +55,9 @@ pub enum LoadError {
     Undefined {
         /// All of them.
         symbols: Vec<UndefinedSymbol>,
+        /// The one that is met first where dependencies are bound before dependents, and the path
+        /// of the dso that asks for it, as the guest knows it.
+        first: Box<(String, String)>,
     },
     /// A function is imported with another type than it is defined with.
     FunctionType(Box<Mismatch<FuncType>>),
@@ -129,6 +132,33 @@ pub enum LoadError {
         symbol: String,
         /// Where it was looked for.
         scope: String,
+        /// The dso whose scope that is, as the guest knows it.
+        asker: String,
+    },
+    /// A library that start-up loaded is closed more often than it was opened.
+    NotOpen {
+        /// Its path, as the guest knows it; empty for the main program.
+        found_as: String,
+    },
+    /// `dlopen` with neither `RTLD_LAZY` nor `RTLD_NOW`.
+    NoBindingFlag {
+        /// The name of the library.
+        name: String,
+    },
+    /// `dlopen` with flags that mean nothing.
+    UnknownFlags {
+        /// All that were given.
+        flags: u32,
+    },
+    /// `dlinfo` of what it does not know.
+    UnknownRequest {
+        /// The request.
+        request: u32,
+    },
+    /// A result is to be written where the guest has no memory.
+    OutsideMemory {
+        /// The address.
+        address: u64,
     },
     /// A main program that is run has nothing to call.
     NoEntryPoint {
@@ -229,7 +259,7 @@ impl fmt::Display for LoadError {
                 write!(f, "cannot find `{}`", name.escape_debug())?;
                 write_searched(f, searched)
             }
-            LoadError::Undefined { symbols } => write_undefined(f, symbols),
+            LoadError::Undefined { symbols, .. } => write_undefined(f, symbols),
             LoadError::FunctionType(mismatch) => mismatch.write(f, "function", "type "),
             LoadError::GlobalType(mismatch) => mismatch.write(f, "global", "type "),
             LoadError::TagType(mismatch) => mismatch.write(f, "tag", "type "),
@@ -260,8 +290,24 @@ impl fmt::Display for LoadError {
             LoadError::InvalidHandle { handle } => {
                 write!(f, "{handle:#x} is not a handle of an open library")
             }
-            LoadError::SymbolNotFound { symbol, scope } => {
+            LoadError::SymbolNotFound { symbol, scope, .. } => {
                 write!(f, "undefined symbol `{}` in {scope}", symbol.escape_debug())
+            }
+            LoadError::NotOpen { found_as } => {
+                let whom = if found_as.is_empty() { "the main program" } else { found_as };
+                write!(f, "`{whom}` is not open")
+            }
+            LoadError::NoBindingFlag { name } => write!(
+                f,
+                "cannot open `{}`: expected `RTLD_LAZY` or `RTLD_NOW`, found neither",
+                name.escape_debug()
+            ),
+            LoadError::UnknownFlags { flags } => write!(f, "flags {flags:#x} are not for dlopen"),
+            LoadError::UnknownRequest { request } => {
+                write!(f, "request {request} is not one of dlinfo")
+            }
+            LoadError::OutsideMemory { address } => {
+                write!(f, "there is no memory at {address:#x}")
             }
             LoadError::NoEntryPoint { program } => write!(
                 f,
@@ -373,22 +419,26 @@ mod tests {
             is_javascript: name.starts_with("emscripten_"),
         };
         check(
-            &LoadError::Undefined { symbols: vec![symbol("f", &["a.so"])] },
+            &LoadError::Undefined { symbols: vec![symbol("f", &["a.so"])], first: Box::default() },
             "undefined symbol `f` (needed by a.so)",
         );
         check(
             &LoadError::Undefined {
                 symbols: vec![symbol("f", &["a.so", "b.so"]), symbol("g", &["b.so"])],
+                first: Box::default(),
             },
             "2 undefined symbols\n  `f` (needed by a.so, b.so)\n  `g` (needed by b.so)",
         );
         check(
-            &LoadError::Undefined { symbols: vec![symbol("emscripten_sleep", &["a.so"])] },
+            &LoadError::Undefined {
+                symbols: vec![symbol("emscripten_sleep", &["a.so"])],
+                first: Box::default(),
+            },
             "no JavaScript here: function of Emscripten's `emscripten_sleep` (needed by a.so)",
         );
         let symbols = ["emscripten_f", "f", "emscripten_g"].map(|name| symbol(name, &["a.so"]));
         check(
-            &LoadError::Undefined { symbols: symbols.to_vec() },
+            &LoadError::Undefined { symbols: symbols.to_vec(), first: Box::default() },
             "undefined symbol `f` (needed by a.so)\n\
              and no JavaScript here: 2 functions of Emscripten's\n  \
              `emscripten_f` (needed by a.so)\n  `emscripten_g` (needed by a.so)",

@@ -2,7 +2,9 @@
 //!
 //! The loader keeps the list, not libc, whose `__cxa_finalize` often does nothing: so it can run
 //! the part of one dso at `dlclose`. At exit libc runs a handler that the loader registers with it
-//! for the whole list, last in, first out.
+//! for the whole list, in glibc's order: handlers that were registered since the program started,
+//! last in, first out; then each dso's destructors and what is left of its handlers, dependents
+//! first.
 
 use std::sync::{Arc, Mutex, Weak};
 
@@ -12,9 +14,10 @@ use dynvm_vm::types::{FuncType, ValType};
 use dynvm_vm::value::{RawValue, Value};
 use dynvm_vm::{HostFunction, Process, Stop, Trap};
 
-use crate::dlfcn::MODULE;
+use crate::dlfcn::{self, MODULE};
 use crate::dso::DsoId;
 use crate::linker::{Linker, lock};
+use crate::order;
 use crate::symbol::SymbolKind;
 
 /// Name of the handler that libc calls at exit.
@@ -26,6 +29,10 @@ pub(crate) struct Destructors {
     list: Vec<Destructor>,
     /// Whether libc will call the handler.
     is_armed: bool,
+    /// Whether the constructors of start-up have run.
+    pub(crate) is_started: bool,
+    /// Dsos whose constructors run now, the innermost last.
+    pub(crate) constructing: Vec<DsoId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +43,18 @@ struct Destructor {
     argument: u32,
     /// Whose it is.
     dso: DsoId,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// `__attribute__((destructor))`, which ELF has in `.fini_array`: a compiler for wasm
+    /// registers it when the dso is constructed.
+    Destructor,
+    /// A handler from before the program started: its turn comes with its dso's.
+    Early,
+    /// Any other handler.
+    Late,
 }
 
 type Call = fn(&Mutex<Linker>, &mut Process, &[u32]) -> Result<u32, Stop>;
@@ -75,30 +94,48 @@ pub(crate) fn functions(linker: &Weak<Mutex<Linker>>) -> Vec<(&'static str, Host
 }
 
 fn cxa_atexit(shared: &Mutex<Linker>, process: &mut Process, args: &[u32]) -> Result<u32, Stop> {
-    let dso = dso_of_handle(&lock(shared), args[2]);
-    register(shared, process, Destructor { function: args[0], argument: args[1], dso })
+    let (dso, kind) = {
+        let linker = lock(shared);
+        let dso = dso_of_handle(&linker, args[2]);
+        let is_plain = args[1] == 0 && !is_of_object(process, args[0]);
+        let is_main = linker.map.find(dso).is_some_and(|dso| dso.is_main);
+        let is_constructing = is_main || linker.destructors.constructing.last() == Some(&dso);
+        let kind = if is_plain && is_constructing { Kind::Destructor } else { handler(&linker) };
+        (dso, kind)
+    };
+    register(shared, process, Destructor { function: args[0], argument: args[1], dso, kind })
+}
+
+fn handler(linker: &Linker) -> Kind {
+    if linker.destructors.is_started { Kind::Late } else { Kind::Early }
+}
+
+/// Whether clang made this function to destruct an object: it is registered without an argument
+/// as a destructor is, and only its name tells them apart.
+fn is_of_object(process: &Process, function: u32) -> bool {
+    let func = process.table_get(function).filter(|func| func.0 != 0);
+    func.is_some_and(|func| process.func_name(func).contains("__cxx_global_array_dtor"))
 }
 
 /// It does not say whose it is: the caller's, who is known.
 fn atexit(shared: &Mutex<Linker>, process: &mut Process, args: &[u32]) -> Result<u32, Stop> {
-    let dso = {
+    let (dso, kind) = {
         let linker = lock(shared);
-        let caller = process.running().first().copied();
-        let dso =
-            linker.map.with_closing().find(|dso| dso.instance.is_some() && dso.instance == caller);
-        dso.map_or_else(|| dso_of_handle(&linker, 0), |dso| dso.id)
+        (dlfcn::caller(&linker, process), handler(&linker))
     };
-    register(shared, process, Destructor { function: args[0], argument: 0, dso })
+    register(shared, process, Destructor { function: args[0], argument: 0, dso, kind })
 }
 
 fn cxa_finalize(shared: &Mutex<Linker>, process: &mut Process, args: &[u32]) -> Result<u32, Stop> {
-    let dso = Some(args[0]).filter(|handle| *handle != 0);
-    let dso = dso.map(|handle| dso_of_handle(&lock(shared), handle));
-    run(shared, process, dso).map(|()| 0)
+    if args[0] == 0 {
+        return run_all(shared, process).map(|()| 0);
+    }
+    let dso = dso_of_handle(&lock(shared), args[0]);
+    run_of(shared, process, dso).map(|()| 0)
 }
 
 fn at_exit(shared: &Mutex<Linker>, process: &mut Process, _: &[u32]) -> Result<u32, Stop> {
-    run(shared, process, None)?;
+    run_all(shared, process)?;
     lock(shared).destructors.is_armed = false;
     Ok(0)
 }
@@ -164,18 +201,40 @@ fn libc_registration(
     Ok(Some((atexit, slot)))
 }
 
-/// Runs what is registered for `dso`, or for all: last in, first out, those that are added
-/// meanwhile included.
-pub(crate) fn run(
+/// Runs what is registered for `dso`: its destructors, then its handlers, each last in, first out.
+pub(crate) fn run_of(
     shared: &Mutex<Linker>,
     process: &mut Process,
-    dso: Option<DsoId>,
+    dso: DsoId,
+) -> Result<(), Stop> {
+    run_last(shared, process, |it| it.dso == dso && it.kind == Kind::Destructor)?;
+    run_last(shared, process, |it| it.dso == dso)
+}
+
+/// Runs all that is registered, as at exit.
+fn run_all(shared: &Mutex<Linker>, process: &mut Process) -> Result<(), Stop> {
+    run_last(shared, process, |it| it.kind == Kind::Late)?;
+    let order = {
+        let linker = lock(shared);
+        let all: Vec<DsoId> = linker.map.with_closing().map(|dso| dso.id).collect();
+        order::for_destructors(&all, &linker.map, true)
+    };
+    for dso in order {
+        run_of(shared, process, dso)?;
+    }
+    run_last(shared, process, |_| true)
+}
+
+/// Runs those that `is_due`, last in, first out, those that are added meanwhile included.
+fn run_last(
+    shared: &Mutex<Linker>,
+    process: &mut Process,
+    is_due: impl Fn(&Destructor) -> bool,
 ) -> Result<(), Stop> {
     loop {
         let next = {
             let list = &mut lock(shared).destructors.list;
-            let position = list.iter().rposition(|it| dso.is_none_or(|dso| it.dso == dso));
-            position.map(|position| list.remove(position))
+            list.iter().rposition(&is_due).map(|position| list.remove(position))
         };
         match next {
             Some(destructor) => call(process, destructor)?,
@@ -189,7 +248,7 @@ pub(crate) fn run_without_libc(shared: &Mutex<Linker>, process: &mut Process) ->
     if lock(shared).destructors.is_armed {
         return Ok(());
     }
-    run(shared, process, None)
+    run_all(shared, process)
 }
 
 fn call(process: &mut Process, destructor: Destructor) -> Result<(), Stop> {

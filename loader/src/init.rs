@@ -1,73 +1,26 @@
-//! Constructors: which there are, and in which order they run.
+//! Constructors: which there are, and running them.
 
-use std::collections::HashSet;
+use std::sync::Mutex;
 
 use dynvm_vm::context::FuncId;
 use dynvm_vm::{Process, Stop};
 
-use crate::dso::{Dso, DsoId};
+use crate::dso::{Dso, DsoId, DsoState};
 use crate::error::{LoadError, Mismatch};
 use crate::link_map::LinkMap;
+use crate::linker::{Linker, lock};
 
-/// The constructors of one dso.
-#[derive(Clone, Debug)]
-pub(crate) struct Constructor {
-    pub(crate) dso: DsoId,
-    pub(crate) name: String,
-    pub(crate) func: FuncId,
-}
-
-/// Order in which `dsos`, given in load order, are constructed: dependencies first. It is the
-/// order in which a depth-first search leaves them that starts from the last loaded, which is
-/// what glibc's `dynamic_sort=2` does; a cycle is broken where the search meets a dso that it has
-/// not left yet.
-pub(crate) fn construction_order<'a>(
-    dsos: &[DsoId],
-    needed: impl Fn(DsoId) -> &'a [DsoId],
-) -> Vec<DsoId> {
-    let members: HashSet<DsoId> = dsos.iter().copied().collect();
-    let mut entered = HashSet::new();
-    let mut order = Vec::with_capacity(dsos.len());
-    // The chain of dsos being visited, each with how many of its dependencies were looked at.
-    let mut path: Vec<(DsoId, usize)> = Vec::new();
-    for root in dsos.iter().rev() {
-        if entered.insert(*root) {
-            path.push((*root, 0));
-        }
-        while let Some((id, next)) = path.last_mut() {
-            match needed(*id).get(*next) {
-                Some(dependency) => {
-                    *next += 1;
-                    if members.contains(dependency) && entered.insert(*dependency) {
-                        path.push((*dependency, 0));
-                    }
-                }
-                None => {
-                    order.push(*id);
-                    path.pop();
-                }
-            }
-        }
-    }
-    order
-}
-
-/// The constructors of the dsos from `mark` on, in order; the main program's, whose `_start` runs
+/// Notes the constructors of the dsos from `mark` on; the main program's, whose `_start` runs
 /// them itself, only if it has no `_start`.
-pub(crate) fn constructors(
-    map: &LinkMap,
+pub(crate) fn find_constructors(
+    map: &mut LinkMap,
     mark: DsoId,
     process: &Process,
-) -> Result<Vec<Constructor>, LoadError> {
-    let order = construction_order(&map.ids_from(mark), |id| &map.dso(id).needed);
-    let mut constructors = Vec::new();
-    for id in order {
-        let dso = map.dso(id);
-        if let Some(func) = constructor(dso, process)? {
-            constructors.push(Constructor { dso: id, name: dso.name.to_string(), func });
-        }
+) -> Result<(), LoadError> {
+    for id in map.ids_from(mark) {
+        map.dso_mut(id).constructor = constructor(map.dso(id), process)?;
     }
-    Ok(constructors)
+    Ok(())
 }
 
 fn constructor(dso: &Dso, process: &Process) -> Result<Option<FuncId>, LoadError> {
@@ -98,14 +51,30 @@ fn constructor(dso: &Dso, process: &Process) -> Result<Option<FuncId>, LoadError
     Ok(defined.map(|defined| process.defined_func(dso.instance(), defined)))
 }
 
-/// Runs constructors in order. They may open and close libraries.
-pub(crate) fn run(process: &mut Process, constructors: &[Constructor]) -> Result<(), Stop> {
-    for constructor in constructors {
-        tracing::debug!(target: "dynvm::init", "calling the constructors of {}", constructor.name);
-        process.call(constructor.func, &[])?;
+/// Runs the constructors of those dsos whose turn has not come yet, in order. They may open and
+/// close libraries, and so run some of the others first.
+pub(crate) fn run(
+    shared: &Mutex<Linker>,
+    process: &mut Process,
+    order: &[DsoId],
+) -> Result<(), Stop> {
+    for id in order {
+        let constructor = {
+            let mut linker = lock(shared);
+            let Linker { map, destructors, .. } = &mut *linker;
+            if map.find(*id).is_none_or(|dso| dso.state != DsoState::Relocated) {
+                continue;
+            }
+            let dso = map.dso_mut(*id);
+            dso.state = DsoState::Constructed;
+            let Some(constructor) = dso.constructor else { continue };
+            tracing::debug!(target: "dynvm::init", "calling the constructors of {}", dso.name);
+            destructors.constructing.push(*id);
+            constructor
+        };
+        let constructed = process.call(constructor, &[]);
+        lock(shared).destructors.constructing.pop();
+        constructed?;
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use dynvm_vm::Process;
 
 use crate::deps;
+use crate::dlfcn::Flags;
 use crate::dso::LoadBias;
 use crate::error::{LoadError, UndefinedSymbol};
 use crate::linker::{Linker, lock};
@@ -91,9 +92,10 @@ fn list_into(
         let Linker { map, search, dialects, .. } = linker;
         deps::read_start(map, search, path, preload, dialects.flat.as_deref())?
     };
-    let undefined = match open::prepare(linker, process, &batch, linker.is_lazy) {
+    let flags = if linker.is_lazy { Flags::LAZY } else { Flags::NOW };
+    let undefined = match open::prepare(linker, process, &batch, flags) {
         Ok(_) => Vec::new(),
-        Err(LoadError::Undefined { symbols }) if batch.missing.is_empty() => symbols,
+        Err(LoadError::Undefined { symbols, .. }) if batch.missing.is_empty() => symbols,
         Err(LoadError::Undefined { .. }) => Vec::new(),
         Err(error) => return Err(error),
     };

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use crate::dso::{Dso, DsoId, DsoState};
+use crate::order::{self, Dependencies};
 use crate::search::FileIdentity;
 
 /// Every dso, in load order. Those that are being loaded stand at the end; a failed load takes
@@ -58,14 +59,60 @@ impl LinkMap {
 
     /// Takes off dsos that nothing depends on.
     pub(crate) fn remove(&mut self, ids: &[DsoId]) -> Vec<Dso> {
-        let removed = ids.iter().filter_map(|id| self.dsos.remove(id)).collect();
-        for dso in self.dsos.values_mut() {
-            if dso.local_scope.iter().any(|id| ids.contains(id)) {
-                let stay = dso.local_scope.iter().copied().filter(|id| !ids.contains(id));
-                dso.local_scope = stay.collect();
+        ids.iter().filter_map(|id| self.dsos.remove(id)).collect()
+    }
+
+    /// Takes dsos out of the scopes of all others.
+    pub(crate) fn leave_scopes(&mut self, ids: &[DsoId]) {
+        for dso in self.dsos.values_mut().filter(|dso| !ids.contains(&dso.id)) {
+            dso.scopes.retain(|scope| !ids.contains(scope));
+            if dso.flat_scope.iter().any(|id| ids.contains(id)) {
+                let stay = dso.flat_scope.iter().copied().filter(|id| !ids.contains(id));
+                dso.flat_scope = stay.collect();
+            }
+            dso.needed_by = dso.needed_by.filter(|asker| !ids.contains(asker));
+        }
+    }
+
+    /// Whether a binding of `asker` to `id` is what keeps `id`: else its dependencies do, or it
+    /// stays anyway.
+    pub(crate) fn is_binding(&self, asker: DsoId, id: DsoId) -> bool {
+        let target = self.dso(id);
+        asker != id
+            && !target.is_start
+            && !target.is_pinned
+            && !self.dso(asker).dependencies.contains(&id)
+    }
+
+    /// Makes a dso that is opened by name one with a search list of its own, which joins the
+    /// scopes of all that is in it: of those from `mark` on as the second, or with `is_deep` as
+    /// the first.
+    pub(crate) fn make_root(&mut self, root: DsoId, mark: DsoId, is_deep: bool) {
+        for dso in self.dsos.range_mut(mark..).map(|(_, dso)| dso).filter(|dso| dso.id != root) {
+            dso.dependencies = std::iter::once(dso.id).chain(dso.needed.iter().copied()).collect();
+        }
+        let searchlist = self.closure(root);
+        let is_first_kept = true;
+        let dependencies = order::by_needed(&searchlist, self, is_first_kept);
+        let main = self.main().map(|main| main.id);
+        for id in searchlist.iter() {
+            let dso = self.dso_mut(*id);
+            if *id >= mark {
+                dso.scopes = main.into_iter().collect();
+                let place = if is_deep { 0 } else { dso.scopes.len() };
+                if main != Some(root) {
+                    dso.scopes.insert(place, root);
+                }
+            } else if dso.state >= DsoState::Constructed
+                && !dso.is_start
+                && !dso.scopes.contains(&root)
+            {
+                dso.scopes.push(root);
             }
         }
-        removed
+        let dso = self.dso_mut(root);
+        dso.searchlist = Some(searchlist);
+        dso.dependencies = dependencies.into();
     }
 
     /// The dso with this id, if it is loaded.
@@ -149,5 +196,16 @@ impl LinkMap {
         for (_, dso) in self.dsos.range_mut(mark..) {
             dso.state = DsoState::Relocated;
         }
+    }
+}
+
+/// Sorting takes a dso's dependencies as they are noted with it.
+impl Dependencies for LinkMap {
+    fn needed(&self, id: DsoId) -> &[DsoId] {
+        &self.dso(id).dependencies
+    }
+
+    fn bound_to(&self, id: DsoId) -> &[DsoId] {
+        &self.dso(id).bound_to
     }
 }

@@ -62,6 +62,8 @@ pub(crate) struct Linker {
 pub struct Statistics {
     /// Dsos loaded.
     pub dsos: usize,
+    /// Dsos unloaded again.
+    pub dsos_unloaded: usize,
     /// Bytes of their files.
     pub bytes: usize,
     /// Functions with code.
@@ -104,6 +106,8 @@ impl Linker {
     /// Takes back all that the load of the dsos from `mark` on has taken.
     pub(crate) fn discard(&mut self, process: &mut Process, mark: DsoId) {
         let removed = self.map.truncate(mark);
+        let ids: Vec<DsoId> = removed.iter().map(|dso| dso.id).collect();
+        self.map.leave_scopes(&ids);
         if !removed.iter().any(|dso| dso.is_main) {
             return self.release(process, removed, Space::give_slots);
         }
@@ -119,6 +123,7 @@ impl Linker {
     /// Takes off dsos that nothing depends on. Pointers to their functions stay behind, and trap.
     pub(crate) fn unload(&mut self, process: &mut Process, ids: &[DsoId]) {
         let removed = self.map.remove(ids);
+        self.statistics.dsos_unloaded += removed.len();
         for dso in &removed {
             tracing::debug!(target: "dynvm::files", "{} unloaded", dso.name);
         }

@@ -12,11 +12,12 @@ use crate::close;
 use crate::compile;
 use crate::dialect;
 use crate::dlfcn::{self, Flags};
+use crate::dso::DsoId;
 use crate::dwarf::{Location, SourceLines};
 use crate::error::LoadError;
 use crate::exit;
 use crate::host::Hosts;
-use crate::init::{self, Constructor};
+use crate::init;
 use crate::link_map::LinkMap;
 use crate::linker::{Linker, Statistics, lock};
 use crate::open;
@@ -85,8 +86,8 @@ pub struct Loader {
     process: Process,
     linker: Arc<Mutex<Linker>>,
     preload: Vec<PathBuf>,
-    /// Constructors of start-up that have not run yet.
-    pending: Vec<Constructor>,
+    /// Dsos of start-up whose constructors have not run yet, in order.
+    pending: Vec<DsoId>,
     source_lines: SourceLines,
 }
 
@@ -172,7 +173,7 @@ impl Loader {
     /// If anything is missing or wrong, in which case nothing is loaded.
     pub fn open_main(&mut self, path: &Path) -> Result<(), LoadError> {
         let opened = open::open_main(&self.linker, &mut self.process, path, &self.preload)?;
-        self.pending = opened.constructors;
+        self.pending = opened.order;
         Ok(())
     }
 
@@ -183,7 +184,8 @@ impl Loader {
     /// If the program has no entry point; else how it ended, if not by returning zero.
     pub fn run(&mut self, args: &[String]) -> Result<(), LoadError> {
         let program = {
-            let linker = lock(&self.linker);
+            let mut linker = lock(&self.linker);
+            linker.dl.program = args.first().cloned().unwrap_or_default();
             let main = linker.map.main().ok_or(LoadError::NoMain)?;
             run::check_entry_point(main)?;
             main.name.to_string()
@@ -217,13 +219,9 @@ impl Loader {
 
     fn construct(&mut self) -> Result<(), Stop> {
         let pending = std::mem::take(&mut self.pending);
-        {
-            let mut linker = lock(&self.linker);
-            for constructor in &pending {
-                linker.map.dso_mut(constructor.dso).state = crate::dso::DsoState::Constructed;
-            }
-        }
-        init::run(&mut self.process, &pending)
+        init::run(&self.linker, &mut self.process, &pending)?;
+        lock(&self.linker).destructors.is_started = true;
+        Ok(())
     }
 
     /// Opens a library at a path of the host's, as `dlopen` does for the guest.

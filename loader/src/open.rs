@@ -10,7 +10,7 @@ use crate::deps::{self, Batch};
 use crate::dialect::flat::{self, Flat};
 use crate::dso::{Dso, DsoId};
 use crate::error::LoadError;
-use crate::init::{self, Constructor};
+use crate::init;
 use crate::linker::{Linker, lock};
 use crate::relocate::{self, Relocation};
 use crate::resolve::{References, Resolver};
@@ -22,8 +22,8 @@ use crate::{bind, compile, dlfcn};
 pub(crate) struct Opened {
     /// What was asked for.
     pub(crate) root: DsoId,
-    /// What is to run next, in order.
-    pub(crate) constructors: Vec<Constructor>,
+    /// It and what it needs, in the order of construction; nothing if it was opened before.
+    pub(crate) order: Vec<DsoId>,
 }
 
 /// Loads the main program, the preloads and all that they need.
@@ -33,29 +33,32 @@ pub(crate) fn open_main(
     program: &Path,
     preloads: &[PathBuf],
 ) -> Result<Opened, LoadError> {
-    load(linker, process, false, |linker| {
+    let read = |linker: &mut Linker| {
         let Linker { map, search, dialects, .. } = linker;
         if map.main().is_some() {
             return Err(LoadError::SecondMain);
         }
         deps::read_start(map, search, program, preloads, dialects.flat.as_deref())
-    })
+    };
+    load(linker, process, dlfcn::Flags::NOW, read)
 }
 
 /// Loads the library `name` and all that it needs, unless `flags` forbid it. The name is the
-/// guest's: a path in it is one of the guest's view.
+/// guest's: a path in it is one of the guest's view, and it is looked for as `asker` asks for it.
+/// `None` if it is not loaded and shall not be.
 pub(crate) fn open_library(
     linker: &Mutex<Linker>,
     process: &mut Process,
     name: &str,
+    asker: DsoId,
     flags: dlfcn::Flags,
-) -> Result<Opened, LoadError> {
+) -> Result<Option<Opened>, LoadError> {
     let (found, loaded) = {
         let linker = lock(linker);
         if linker.is_relocating {
             return Err(LoadError::Busy);
         }
-        match linker.search.library(name, linker.map.main()) {
+        match linker.search.library(name, linker.map.find(asker)) {
             Ok(found) => {
                 let loaded = linker.map.by_identity(found.identity);
                 (Some(found), loaded)
@@ -72,10 +75,24 @@ pub(crate) fn open_library(
         }
     };
     match (loaded, found) {
-        (Some(root), _) => Ok(Opened { root, constructors: Vec::new() }),
-        (None, Some(found)) if !flags.is_noload() => open_found(linker, process, found, flags),
-        _ => Err(LoadError::NotLoaded { name: name.to_owned() }),
+        (Some(root), _) => Ok(Some(open_again(&mut lock(linker), root, flags))),
+        (None, Some(found)) if !flags.is_noload() => {
+            open_found(linker, process, found, flags).map(Some)
+        }
+        _ => Ok(None),
     }
+}
+
+/// A handle of what is loaded: what was a dependency so far gets a search list of its own.
+fn open_again(linker: &mut Linker, root: DsoId, flags: dlfcn::Flags) -> Opened {
+    let dso = linker.map.dso(root);
+    if dso.searchlist.is_some() || dso.is_main {
+        return Opened { root, order: Vec::new() };
+    }
+    let mark = linker.map.next_id();
+    linker.map.make_root(root, mark, flags.is_deep());
+    let order = linker.map.dso(root).dependencies.iter().rev().copied().collect();
+    Opened { root, order }
 }
 
 /// Loads the library at a path of the host's.
@@ -87,7 +104,11 @@ pub(crate) fn open_path(
 ) -> Result<Opened, LoadError> {
     let found =
         host_path(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
-    open_found(linker, process, found, flags)
+    let loaded = lock(linker).map.by_identity(found.identity);
+    match loaded {
+        Some(root) => Ok(open_again(&mut lock(linker), root, flags)),
+        None => open_found(linker, process, found, flags),
+    }
 }
 
 fn open_found(
@@ -96,9 +117,8 @@ fn open_found(
     found: Found,
     flags: dlfcn::Flags,
 ) -> Result<Opened, LoadError> {
-    load(linker, process, flags.is_lazy(), |linker| {
-        deps::read_opened(&mut linker.map, &linker.search, found)
-    })
+    let read = |linker: &mut Linker| deps::read_opened(&mut linker.map, &linker.search, found);
+    load(linker, process, flags, read)
 }
 
 /// Loads the batch that `read` puts at the end of the link map. On error everything is as it was.
@@ -106,7 +126,7 @@ fn open_found(
 fn load(
     shared: &Mutex<Linker>,
     process: &mut Process,
-    is_lazy: bool,
+    flags: dlfcn::Flags,
     read: impl FnOnce(&mut Linker) -> Result<Batch, LoadError>,
 ) -> Result<Opened, LoadError> {
     let mut linker = lock(shared);
@@ -115,8 +135,8 @@ fn load(
     }
     let mark = linker.map.next_id();
     let tags = linker.tags.clone();
-    let linked = link(&mut linker, process, is_lazy, read);
-    let (root, relocations, constructors) = linked.inspect_err(|_| {
+    let linked = link(&mut linker, process, flags, read);
+    let (root, relocations) = linked.inspect_err(|_| {
         linker.discard(process, mark);
         // Whoever comes next may say of what type a language's tag is.
         linker.tags = tags;
@@ -135,16 +155,17 @@ fn load(
     }
     linker.map.commit(mark);
     tracing::debug!(target: "dynvm::statistics", "{}", linker.statistics);
-    Ok(Opened { root, constructors })
+    let order = linker.map.dso(root).dependencies.iter().rev().copied().collect();
+    Ok(Opened { root, order })
 }
 
 /// Every step of a load that runs no guest code.
 fn link(
     linker: &mut Linker,
     process: &mut Process,
-    is_lazy: bool,
+    flags: dlfcn::Flags,
     read: impl FnOnce(&mut Linker) -> Result<Batch, LoadError>,
-) -> Result<(DsoId, Vec<Relocation>, Vec<Constructor>), LoadError> {
+) -> Result<(DsoId, Vec<Relocation>), LoadError> {
     let started = Instant::now();
     let mark = linker.map.next_id();
     let batch = read(linker)?;
@@ -153,7 +174,7 @@ fn link(
     linker.statistics.read += started.elapsed();
 
     let started = Instant::now();
-    let references = prepare(linker, process, &batch, is_lazy || linker.is_lazy)?;
+    let references = prepare(linker, process, &batch, flags)?;
     let Linker { map, space, slots, unbound, .. } = linker;
     let fresh = bind::assign_slots(map, slots, space, process, &references)?;
     // Beyond this point every symbol has its final address.
@@ -172,14 +193,14 @@ fn link(
             .fill(process, func)
             .map_err(|source| LoadError::Vm { dso: process.func_name(func), source })?;
     }
-    let constructors = init::constructors(&linker.map, mark, process)?;
+    init::find_constructors(&mut linker.map, mark, process)?;
     let relocations = linker.map.from(mark).map(|dso| Relocation::of_dso(dso, process));
     let mut relocations: Vec<Relocation> = relocations.collect();
     if linker.dialects.flat.is_some() {
         // The first module of the command line is the last to copy its segments.
         relocations.reverse();
     }
-    Ok((batch.root, relocations, constructors))
+    Ok((batch.root, relocations))
 }
 
 /// Gives the dsos of a complete batch ids, scopes and places, and resolves what they import.
@@ -187,7 +208,7 @@ pub(crate) fn prepare(
     linker: &mut Linker,
     process: &mut Process,
     batch: &Batch,
-    is_lazy: bool,
+    flags: dlfcn::Flags,
 ) -> Result<References, LoadError> {
     flat::join_tables(&mut linker.map, process, batch.mark);
     declare(linker, process, batch.mark)?;
@@ -201,12 +222,12 @@ pub(crate) fn prepare(
     } else {
         linker.space.place_opened(&mut linker.map, batch.mark, process)?;
     }
-    set_scopes(linker, batch, is_start);
+    set_scopes(linker, batch, is_start, flags.is_deep());
     flat::set_scopes(linker, batch.mark);
     flat::warn_about_overlaps(&linker.map, batch.mark);
     linker.statistics.dsos += linker.map.ids_from(batch.mark).len();
 
-    let mut resolver = Resolver::new(linker, process, is_lazy);
+    let mut resolver = Resolver::new(linker, process, flags.is_lazy() || linker.is_lazy);
     let references = resolver.resolve(batch.mark)?;
     for (id, bound_to) in std::mem::take(&mut resolver.bound) {
         linker.map.dso_mut(id).bound_to = bound_to;
@@ -233,19 +254,17 @@ fn declare(linker: &mut Linker, process: &mut Process, mark: DsoId) -> Result<()
 }
 
 /// What start-up loads makes the global scope; what is opened later searches its own group.
-fn set_scopes(linker: &mut Linker, batch: &Batch, is_start: bool) {
+fn set_scopes(linker: &mut Linker, batch: &Batch, is_start: bool, is_deep: bool) {
     let closure = linker.map.closure(batch.root);
+    linker.map.make_root(batch.root, batch.mark, is_deep);
     if is_start {
         for id in closure.iter() {
-            linker.map.dso_mut(*id).is_pinned = true;
+            linker.map.dso_mut(*id).is_start = true;
             linker.global.push(linker.map.dso(*id));
         }
         trace_scope(linker, "global scope", &closure);
         warn_about_static_main(linker);
         return;
-    }
-    for id in linker.map.ids_from(batch.mark) {
-        linker.map.dso_mut(id).local_scope = Arc::clone(&closure);
     }
     trace_scope(linker, "local scope", &closure);
 }

@@ -146,10 +146,7 @@ pub fn plan(options: Options, program: &Path, how: PlanOptions) -> Result<Plan, 
     // Beyond this point no dso joins the plan.
 
     add_hosts(&mut linker);
-    let references = {
-        let is_lazy = linker.is_lazy;
-        open::prepare(&mut linker, process, &batch, is_lazy)?
-    };
+    let references = open::prepare(&mut linker, process, &batch, dlfcn::Flags::NOW)?;
     let Linker { map, slots, space, .. } = &mut *linker;
     bind::assign_slots(map, slots, space, process, &references)?;
     // Beyond this point every symbol has its final address.
@@ -215,7 +212,11 @@ fn of_references(
     let imports: HashMap<DsoId, Vec<Target>> = imports.collect();
 
     let function = |func: FuncId| functions[&func].0.clone();
-    let constructors = init::constructors(&linker.map, DsoId(0), process)?;
+    init::find_constructors(&mut linker.map, DsoId(0), process)?;
+    let main = linker.map.main().ok_or(LoadError::NoMain)?;
+    let order = main.dependencies.iter().rev();
+    let constructors = order.filter_map(|id| linker.map.dso(*id).constructor).map(function);
+    let constructors = constructors.collect();
     let mut slots: Vec<(u32, Function)> =
         linker.slots.fresh().map(|(func, slot)| (slot, function(func))).collect();
     slots.sort();
@@ -226,7 +227,7 @@ fn of_references(
     let main = linker.map.main().ok_or(LoadError::NoMain)?;
     Ok(Plan {
         steps: steps(linker, process, &imports, &function),
-        constructors: constructors.iter().map(|it| function(it.func)).collect(),
+        constructors,
         entry: run::entry_point(main),
         types: functions.values().filter(|(function, _)| !function.is_dsos()).cloned().collect(),
         language_tags: language_tags.collect(),

@@ -6,7 +6,7 @@
 mod address;
 mod entity;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::TagId;
@@ -81,8 +81,10 @@ pub(crate) struct Resolver<'a> {
     /// Whether a function of the loader's own wins over every library's of this name.
     pub(crate) own_wins: fn(&str) -> bool,
     /// Who is bound to whom.
-    pub(crate) bound: Vec<(DsoId, BTreeSet<DsoId>)>,
+    pub(crate) bound: Vec<(DsoId, Vec<DsoId>)>,
     pub(crate) undefined: Vec<UndefinedSymbol>,
+    /// The first of each dso that asks for any.
+    pub(crate) first_undefined: Vec<(DsoId, String)>,
     /// Position in `undefined`.
     pub(crate) undefined_by_name: HashMap<String, usize>,
 }
@@ -118,6 +120,7 @@ impl<'a> Resolver<'a> {
             own_wins: linker.own_wins,
             bound: Vec::new(),
             undefined: Vec::new(),
+            first_undefined: Vec::new(),
             undefined_by_name: HashMap::new(),
         }
     }
@@ -131,7 +134,7 @@ impl Resolver<'_> {
         let mut references = Vec::new();
         for dso in map.from(mark) {
             let mut bound = Vec::with_capacity(dso.module.imports.len());
-            self.bound.push((dso.id, BTreeSet::new()));
+            self.bound.push((dso.id, Vec::new()));
             for import in &dso.module.imports {
                 match self.import(dso, import, 0) {
                     Ok(reference) => bound.push(reference),
@@ -142,13 +145,33 @@ impl Resolver<'_> {
             references.push((dso.id, bound));
         }
         if !self.undefined.is_empty() {
-            return Err(LoadError::Undefined { symbols: std::mem::take(&mut self.undefined) });
+            let symbols = std::mem::take(&mut self.undefined);
+            return Err(LoadError::Undefined { symbols, first: Box::new(self.first()) });
         }
         mismatch.map_or(Ok(references), Err)
     }
 
+    /// The undefined symbol that is met first when dependencies are bound before dependents, and
+    /// who asks for it.
+    fn first(&self) -> (String, String) {
+        let rank = |id: DsoId| {
+            let orders = self.map.dso(id).scopes.iter().map(|root| self.map.dso(*root));
+            let mut ranks = orders.filter_map(|root| {
+                root.dependencies.iter().rev().position(|dependency| *dependency == id)
+            });
+            ranks.next_back()
+        };
+        let first = self.first_undefined.iter().min_by_key(|(id, _)| rank(*id));
+        first.map_or_else(Default::default, |(id, name)| {
+            (name.clone(), self.map.dso(*id).found_as.clone())
+        })
+    }
+
     fn note_undefined(&mut self, dso: &Dso, import: &Import) {
         let name = symbol_name(import);
+        if self.first_undefined.last().is_none_or(|(id, _)| *id != dso.id) {
+            self.first_undefined.push((dso.id, name.clone()));
+        }
         let needed_by = dso.name.to_string();
         let position = *self.undefined_by_name.entry(name.clone()).or_insert_with(|| {
             let is_javascript = emscripten::is_javascript(dso, import);
@@ -191,9 +214,10 @@ impl Resolver<'_> {
     /// The dso that is being resolved depends on `id` from now on.
     fn note_bound(&mut self, id: DsoId) {
         if let Some((asker, bound)) = self.bound.last_mut()
-            && *asker != id
+            && !bound.contains(&id)
+            && self.map.is_binding(*asker, id)
         {
-            bound.insert(id);
+            bound.push(id);
         }
     }
 
@@ -413,17 +437,35 @@ impl Resolver<'_> {
     }
 }
 
-/// The definition of `name` that `asker` sees: global scope, its local scope, itself.
+/// The definition of `name` that `asker` sees: in its scopes, the global one usually first, then
+/// its own.
 fn find(map: &LinkMap, global: &Scope, asker: &Dso, name: &str) -> Option<(DsoId, Symbol)> {
-    let visible = |id: DsoId| Some((id, *map.dso(id).symbols.get(name)?));
-    let in_global = || global.find(name).and_then(visible);
-    let in_local = || asker.local_scope.iter().copied().find_map(visible);
     if asker.flat().is_some() {
         // It sees what stands behind it first, and its own exports never.
-        return in_local().or_else(|| in_global().filter(|(id, _)| *id != asker.id));
+        let visible = |id: DsoId| Some((id, *map.dso(id).symbols.get(name)?));
+        let found = asker.flat_scope.iter().copied().find_map(visible);
+        let in_global = || global.find(name).and_then(visible);
+        return found.or_else(|| in_global().filter(|(id, _)| *id != asker.id));
     }
-    let found = in_global().or_else(in_local);
+    let found = find_in_scopes(map, global, asker, name);
     found.or_else(|| Some((asker.id, *asker.symbols.get_own(name)?)))
+}
+
+/// The definition of `name` in the scopes of `asker`.
+pub(crate) fn find_in_scopes(
+    map: &LinkMap,
+    global: &Scope,
+    asker: &Dso,
+    name: &str,
+) -> Option<(DsoId, Symbol)> {
+    let visible = |id: DsoId| Some((id, *map.dso(id).symbols.get(name)?));
+    asker.scopes.iter().find_map(|scope| {
+        let scope = map.dso(*scope);
+        if scope.is_main {
+            return global.find(name).and_then(visible);
+        }
+        scope.searchlist.iter().flat_map(|list| list.iter().copied()).find_map(visible)
+    })
 }
 
 fn is_weak(dso: &Dso, field: &str) -> bool {

@@ -48,6 +48,8 @@ pub trait GuestFiles: Send + Sync {
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) path: PathBuf,
+    /// The same for the guest.
+    pub(crate) found_as: String,
     pub(crate) identity: FileIdentity,
     pub(crate) origin: Origin,
     content: Content,
@@ -121,6 +123,16 @@ impl Search {
         dirs.find_map(|dir| self.in_guest_dir(dir, name, &mut searched)).ok_or(searched)
     }
 
+    /// Where a bare name is looked for that `asker` asks for, in order, as the guest is told.
+    pub(crate) fn directories(&self, asker: &Dso) -> Vec<String> {
+        let host = |dir: &PathBuf| dir.display().to_string();
+        let mut dirs: Vec<String> = self.library_dirs.iter().map(host).collect();
+        dirs.extend(runpath(asker).iter().map(crate::dlinfo::directory));
+        dirs.extend(self.main_dir.iter().map(host));
+        dirs.extend(GUEST_DIRS.map(str::to_owned));
+        dirs
+    }
+
     fn in_guest_dir(&self, dir: &str, name: &str, searched: &mut Searched) -> Option<Found> {
         self.guest_files.as_ref()?;
         let found = self.in_guest(&format!("{}/{name}", dir.trim_end_matches('/')), searched);
@@ -142,6 +154,7 @@ impl Search {
                 identity: file.identity,
                 origin: Origin::Guest(if dir.is_empty() { "/" } else { dir }.to_owned()),
                 content: Content::Read(file.bytes),
+                found_as: spelling,
             });
         }
         searched.0.push(PathBuf::from(path));
@@ -159,6 +172,7 @@ pub(crate) fn host_path(path: &Path) -> io::Result<Found> {
     }
     Ok(Found {
         path: path.to_owned(),
+        found_as: path.display().to_string(),
         identity: FileIdentity { device: metadata.dev(), inode: metadata.ino() },
         origin: Origin::Host(directory_of(path)),
         content: Content::Open(file),

@@ -1,7 +1,7 @@
 //! Lazy binding: imported functions that nobody defined when they were asked for. Each is a
 //! function of the process without code; its first call looks for a definition again.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
 use dynvm_jit::LazyCompiler;
@@ -128,7 +128,7 @@ fn find(
     }
     let mut resolver = Resolver::new(linker, process, false);
     resolver.is_first_call = true;
-    resolver.bound.push((asker, BTreeSet::new()));
+    resolver.bound.push((asker, Vec::new()));
     let found = resolver.function(resolver.map.dso(asker), import, *ty, 0);
     let bound = resolver.bound.pop().map(|(_, bound)| bound).unwrap_or_default();
     let found = match found {

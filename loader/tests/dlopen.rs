@@ -59,8 +59,8 @@ fn a_plugin_is_opened_called_and_closed() {
 fn errors_are_text_once_and_then_gone() {
     let world = World::new(&[("main.wasm", MAIN)]);
     let mut loader = world.open().expect("loaded");
-    assert_eq!(call(&mut loader, "fail"), format!("0 {} 0", b'c'));
-    assert_eq!(call(&mut loader, "bad_close"), "1");
+    assert_eq!(call(&mut loader, "fail"), format!("0 {} 0", b'n'));
+    assert_eq!(call(&mut loader, "bad_close"), "-1");
 }
 
 #[test]

@@ -378,7 +378,7 @@ fn toywasm_fails_with_one_and_a_text() {
             (i32.load8_u (call $dlerror)) (call $dlerror)
             (call $load (i32.const -1) (i32.const 3) (i32.const 0) (call $at (i32.const 32)))
             (call $load (call $at (i32.const 0)) (i32.const 4) (i32.const 0) (i32.const -1)))"#,
-        &format!("1 {} 0 1 1", b'c'),
+        &format!("1 {} 0 1 1", b'p'),
     );
 }
 

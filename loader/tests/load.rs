@@ -94,7 +94,7 @@ fn two_initializers_are_an_error() {
         (func (export "_initialize")) (func (export "__wasm_call_ctors")))"#;
     check_error(
         &[("main.wasm", LOGGING_MAIN), ("b.so", lib), ("c.so", lib)],
-        "`c.so` exports both `__wasm_call_ctors` and `_initialize`, expected one of them",
+        "`b.so` exports both `__wasm_call_ctors` and `_initialize`, expected one of them",
     );
 }
 

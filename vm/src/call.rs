@@ -257,13 +257,24 @@ impl Process {
     /// Each wasm frame below the host function that runs now, innermost first: its frame pointer,
     /// and where it goes on.
     pub(crate) fn frames(&self) -> Vec<(usize, usize)> {
+        let mut frames = Vec::new();
+        self.visit_frames(|fp, pc| {
+            frames.push((fp, pc));
+            true
+        });
+        frames
+    }
+
+    /// Calls `visit` with each of them, as long as it gives true.
+    pub(crate) fn visit_frames(&self, mut visit: impl FnMut(usize, usize) -> bool) {
         let context = self.context();
         let (mut fp, mut pc) = (context.host_call_fp, context.host_call_pc);
         let mut activation = context.activation;
-        let mut frames = Vec::new();
         while activation != 0 {
             while self.text.range().contains(&pc) {
-                frames.push((fp, pc));
+                if !visit(fp, pc) {
+                    return;
+                }
                 (fp, pc) = (self.stack.word(fp).unwrap_or(0), self.stack.word(fp + 8).unwrap_or(0));
             }
             // SAFETY: the context names the innermost activation, and each names the one around
@@ -272,7 +283,6 @@ impl Process {
             (fp, pc) = inner.outer_call;
             activation = inner.previous;
         }
-        frames
     }
 
     /// A function that faults in its first instructions has no frame of its own yet. Its caller's

@@ -73,6 +73,28 @@ impl Process {
         Ok(())
     }
 
+    /// The instance whose function called the host function that runs now.
+    #[must_use]
+    pub fn caller(&self) -> Option<InstanceId> {
+        let mut caller = None;
+        self.visit_frames(|_, pc| {
+            if let Some(Owner::Instance(id)) = self.text.locate(pc, true).map(|at| at.owner) {
+                caller = Some(id);
+            }
+            caller.is_none()
+        });
+        caller
+    }
+
+    /// The instance that defines a function, unless the host does, or the instance is gone.
+    #[must_use]
+    pub fn instance_of(&self, func: FuncId) -> Option<InstanceId> {
+        match self.definers.range(..=func.0).next_back() {
+            Some((_, Definer::Instance(id))) => Some(*id),
+            _ => None,
+        }
+    }
+
     /// Instances whose functions run now: innermost first, each as often as it has frames.
     #[must_use]
     pub fn running(&self) -> Vec<InstanceId> {

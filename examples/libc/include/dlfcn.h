@@ -14,11 +14,21 @@
 #define RTLD_DEFAULT ((void *)0)
 #define RTLD_NEXT ((void *)-1)
 
+/* What dladdr tells. */
+#define DYNVM_HAS_DL_INFO 1
+typedef struct {
+  const char *dli_fname;
+  void *dli_fbase;
+  const char *dli_sname;
+  void *dli_saddr;
+} Dl_info;
+
 MINI_BEGIN
 void *dlopen(const char *path, int flags);
 void *dlsym(void *__restrict handle, const char *__restrict name);
 int dlclose(void *handle);
 char *dlerror(void);
+int dladdr(const void *__restrict address, Dl_info *__restrict info);
 MINI_END
 
 #endif

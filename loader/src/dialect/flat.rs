@@ -41,7 +41,7 @@ pub(crate) fn set_scopes(linker: &mut Linker, mark: DsoId) {
         let (before, rest) = members.split_at(own.max(1).min(members.len()));
         let behind = rest.iter().filter(|member| **member != id);
         let scope = behind.chain(before).copied().filter(|member| *member != id);
-        linker.map.dso_mut(id).local_scope = scope.collect();
+        linker.map.dso_mut(id).flat_scope = scope.collect();
     }
 }
 

@@ -9,7 +9,6 @@ use dynvm_vm::{HostFunction, Process, Stop};
 use super::guest;
 use crate::dlfcn::{self, Flags};
 use crate::linker::{Linker, lock};
-use crate::open;
 use crate::symbol::SymbolKind;
 
 /// The module that these functions are imported from.
@@ -42,7 +41,7 @@ fn load_object(
         return Ok(FAILURE);
     }
     let flags = Flags(flags);
-    let opened = match open::open_library(linker, process, &name, flags) {
+    let opened = match dlfcn::open_named(linker, process, &name, flags) {
         Ok(opened) => opened,
         Err(error) => {
             dlfcn::set_error(linker, &error);

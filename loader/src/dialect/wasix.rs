@@ -91,12 +91,12 @@ fn open_in(
         let path = format!("{}/{name}", dir.trim_end_matches('/'));
         // A relative directory is a path too.
         let path = if path.contains('/') { path } else { format!("./{path}") };
-        match open::open_library(linker, process, &path, flags) {
+        match dlfcn::open_named(linker, process, &path, flags) {
             Err(LoadError::NotFound { .. }) => {}
             found => return found,
         }
     }
-    open::open_library(linker, process, name, flags)
+    dlfcn::open_named(linker, process, name, flags)
 }
 
 /// Writes the text of an error to the caller's buffer and gives the error's number.

@@ -6,7 +6,7 @@
 //! stdout: answer() = 42
 //! stdout:   host: liba is destructed
 //! stdout: close: 0
-//! stdout: call: undefined symbol `answer` in the global scope
+//! stdout: call: main.wasm: undefined symbol: answer
 //!
 //! run: -L . --dir .::/p main.wasm open:liba.so open:/p/liba.so same close call:answer close
 //! stdout:   host: liba is constructed
@@ -21,19 +21,19 @@
 //! run: --dir .::/p main.wasm open:/p/liba.so call:nonsense data:value data:nothing error
 //! stdout:   host: liba is constructed
 //! stdout: opened /p/liba.so
-//! stdout: call: undefined symbol `nonsense` in `liba.so`
+//! stdout: call: /p/liba.so: undefined symbol: nonsense
 //! stdout: value = 10
-//! stdout: data: undefined symbol `nothing` in `liba.so`
+//! stdout: data: /p/liba.so: undefined symbol: nothing
 //! stdout: dlerror again: empty
 //! stdout:   host: liba is destructed
 //!
 //! run: --dir .::/p main.wasm open:/p/missing.so error
-//! stdout: open: cannot find `/p/missing.so`
+//! stdout: open: /p/missing.so: cannot open shared object file: No such file or directory
 //! stdout:   searched /p/missing.so
 //! stdout: dlerror again: empty
 //!
 //! run: main.wasm open:/p/liba.so open:liba.so
-//! stdout: open: cannot find `/p/liba.so`
+//! stdout: open: /p/liba.so: cannot open shared object file: No such file or directory
 //! stdout:   searched /p/liba.so
 //! stdout:   host: liba is constructed
 //! stdout: opened liba.so
@@ -58,7 +58,8 @@
 //! stdout: close: 0
 //!
 //! run: --dir .::/p main.wasm open:/p/libbroken.so open:/p/liba.so call:answer
-//! stdout: open: 3 undefined symbols
+//! stdout: open: /p/libbroken.so: undefined symbol: nobody_has_this
+//! stdout: 3 undefined symbols
 //! stdout:   `nobody_has_this` (needed by libbroken.so)
 //! stdout:   `nor_that` (needed by libbroken.so)
 //! stdout:   `no_such_data` (needed by libbroken.so)

@@ -3,8 +3,29 @@
 
 use std::collections::BTreeMap;
 
-use super::construction_order;
+use super::{Dependencies, by_needed, for_destructors};
 use crate::dso::DsoId;
+
+/// What each dso needs, and is bound to besides.
+struct Graph(Vec<Vec<DsoId>>, Vec<Vec<DsoId>>);
+
+impl Dependencies for Graph {
+    fn needed(&self, id: DsoId) -> &[DsoId] {
+        &self.0[id.0 as usize]
+    }
+
+    fn bound_to(&self, id: DsoId) -> &[DsoId] {
+        &self.1[id.0 as usize]
+    }
+}
+
+/// Constructors run from the end of the order.
+fn construction_order(ids: &[DsoId], needed: Vec<Vec<DsoId>>) -> Vec<DsoId> {
+    let bound_to = vec![Vec::new(); needed.len()];
+    let mut order = by_needed(ids, &Graph(needed, bound_to), false);
+    order.reverse();
+    order
+}
 
 /// Reads `a->[bc]->d;c->e`: each group of a chain needs each of the next.
 fn edges(graph: &str) -> BTreeMap<char, Vec<char>> {
@@ -54,7 +75,7 @@ fn output(graph: &str) -> String {
         .map(|letter| edges[letter].iter().map(|needed| id(*needed)).collect())
         .collect();
     let ids: Vec<DsoId> = load_order.iter().map(|letter| id(*letter)).collect();
-    let order = construction_order(&ids, |id| &needed[id.0 as usize]);
+    let order = construction_order(&ids, needed);
     let letters: Vec<char> = order.iter().map(|id| load_order[id.0 as usize]).collect();
     assert_eq!(letters.last(), Some(&'*'), "the main program comes last in {graph}");
     let libraries = &letters[..letters.len() - 1];
@@ -115,6 +136,25 @@ fn a_long_chain_does_not_use_up_the_stack() {
     let ids: Vec<DsoId> = (0..200_000).map(DsoId).collect();
     let needed: Vec<Vec<DsoId>> =
         ids.iter().map(|id| ids.get(id.0 as usize + 1).copied().into_iter().collect()).collect();
-    let order = construction_order(&ids, |id| &needed[id.0 as usize]);
+    let order = construction_order(&ids, needed);
     assert_eq!(order.first(), Some(&DsoId(199_999)));
+}
+
+#[test]
+fn the_first_can_be_kept_first() {
+    let ids = [DsoId(0), DsoId(1), DsoId(2)];
+    let ring = Graph(vec![vec![], vec![DsoId(2)], vec![DsoId(0)]], vec![vec![]; 3]);
+    assert_eq!(by_needed(&ids, &ring, true), ids);
+    let ring = Graph(vec![vec![DsoId(1)], vec![DsoId(2)], vec![DsoId(0)]], vec![vec![]; 3]);
+    assert_eq!(by_needed(&ids, &ring, false), [DsoId(2), DsoId(0), DsoId(1)]);
+    assert_eq!(by_needed(&ids, &ring, true), [DsoId(0), DsoId(2), DsoId(1)]);
+}
+
+#[test]
+fn bindings_count_less_than_names() {
+    let ids = [DsoId(0), DsoId(1)];
+    let free = Graph(vec![vec![], vec![]], vec![vec![], vec![DsoId(0)]]);
+    assert_eq!(for_destructors(&ids, &free, false), [DsoId(1), DsoId(0)]);
+    let against = Graph(vec![vec![DsoId(1)], vec![]], vec![vec![], vec![DsoId(0)]]);
+    assert_eq!(for_destructors(&ids, &against, false), [DsoId(0), DsoId(1)]);
 }
