@@ -75,7 +75,7 @@ for source in "${programs[@]}"; do
   [ -z "$preload" ] || environment+=("LD_PRELOAD=./$preload")
   set +e
   # shellcheck disable=SC2046
-  env LD_LIBRARY_PATH=. SCRATCH="$WORK/scratch" "${environment[@]}" timeout 20 "./$name" $(directive "$source" args) \
+  timeout 20 env LD_LIBRARY_PATH=. SCRATCH="$WORK/scratch" "${environment[@]}" "./$name" $(directive "$source" args) \
     >"$WORK/$name.out" 2>"$WORK/$name.err"
   code=$?
   set -e

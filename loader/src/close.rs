@@ -16,6 +16,16 @@ pub(crate) fn unload_unused(
     shared: &Mutex<Linker>,
     process: &mut Process,
 ) -> Result<(), (String, Stop)> {
+    // A destructor that closes libraries leaves the rest to who runs it, as in glibc.
+    if std::mem::replace(&mut lock(shared).is_closing, true) {
+        return Ok(());
+    }
+    let closed = unload_all_unused(shared, process);
+    lock(shared).is_closing = false;
+    closed
+}
+
+fn unload_all_unused(shared: &Mutex<Linker>, process: &mut Process) -> Result<(), (String, Stop)> {
     loop {
         let unused = retire_unused(&mut lock(shared), process);
         if unused.is_empty() {

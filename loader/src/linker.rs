@@ -55,6 +55,8 @@ pub(crate) struct Linker {
     pub(crate) own_wins: fn(&str) -> bool,
     /// Whether guest code runs that relocates a batch: no other load can start.
     pub(crate) is_relocating: bool,
+    /// Whether destructors of what is unloaded run.
+    pub(crate) is_closing: bool,
 }
 
 /// What loading cost, in numbers.

@@ -143,6 +143,7 @@ impl Loader {
             is_lazy: options.is_lazy,
             own_wins: dlfcn::is_own,
             is_relocating: false,
+            is_closing: false,
         }));
         let weak = Arc::downgrade(&linker);
         lock(&linker).dialects.linker = weak.clone();

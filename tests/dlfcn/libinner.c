@@ -1,0 +1,3 @@
+//! It is where only libwhere looks.
+//! output: sub/libinner.so
+int inner(void) { return 77; }
