@@ -121,6 +121,9 @@ pub struct Compile {
     /// What compiled code does.
     #[command(flatten)]
     pub code: CodeOptions,
+    /// When functions that no library defines are an error; as the program will be run
+    #[arg(long, value_name = "WHEN", default_value = "now")]
+    pub bind: Bind,
     /// The program or library
     #[arg(value_name = "PROG.wasm")]
     pub program: PathBuf,

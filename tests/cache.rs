@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -72,6 +72,25 @@ fn compile_fills_it_for_the_run() {
     assert_eq!(cached, all);
 }
 
+/// What is missing fails as it does when the program runs, unless it may be missing.
+#[test]
+fn compile_binds_as_the_run_does() {
+    let (directory, cache) = cache();
+    let program = directory.path().join("p.wasm");
+    let text = r#"(module (@dylink.0 (mem-info)) (import "env" "f" (func $f)) (func (export "_start")) (func (call $f)))"#;
+    fs::write(&program, wat::parse_str(text).expect("valid text")).expect("it is written");
+    let program = program.to_str().expect("UTF-8");
+    let failed = output(dynvm(&cache, &["compile", program]));
+    assert_eq!(failed.status.code(), Some(127));
+    let message = String::from_utf8(failed.stderr).expect("text");
+    assert_eq!(message, "dynvm: undefined symbol `f` (needed by p.wasm)\n");
+
+    assert!(output(dynvm(&cache, &["compile", "--bind", "lazy", program])).status.success());
+    assert_eq!(entries(&cache).len(), 1);
+    assert!(output(dynvm(&cache, &["--bind", "lazy", program])).status.success());
+    assert_eq!(entries(&cache).len(), 1);
+}
+
 /// Code with canonical NaNs is other code.
 #[test]
 fn what_code_does_is_part_of_its_name() {
@@ -124,25 +143,93 @@ fn a_place_where_nothing_can_be_written_costs_time_only() {
     assert_eq!(check(&file.join("below")).0, 0);
 }
 
+/// A write beyond the limit fails as on a full disk, in the middle of an entry.
 #[test]
-fn killed_writers_and_several_at_once_leave_it_whole() {
+fn a_full_disk_costs_time_only() {
     let (_directory, cache) = cache();
-    for milliseconds in 0..24 {
-        let mut first = hello(&cache);
-        let mut second = hello(&cache);
-        let quiet = |command: &mut Command| {
+    let dynvm = env!("CARGO_BIN_EXE_dynvm");
+    for blocks in [0, 1, 4] {
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec {dynvm} \"$@\"");
+        let mut command = Command::new("sh");
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).env("DYNVM_CACHE", &cache);
+        command.args(["-c", &script, "sh", "examples/hello/main.wasm"]);
+        let output = output(command);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        let left =
+            entries(&cache).into_iter().filter(|path| path.extension() != Some("code".as_ref()));
+        assert_eq!(left.collect::<Vec<_>>(), Vec::<PathBuf>::new());
+    }
+    let (_, all) = check(&cache);
+    assert_eq!(check(&cache), (all, all));
+}
+
+/// Files that others put there: under an entry's name, and under names like ours.
+#[test]
+fn foreign_files_cost_time_only() {
+    let (_directory, cache) = cache();
+    let (_, all) = check(&cache);
+    let paths = entries(&cache);
+    let contents: Vec<_> = paths.iter().map(|path| fs::read(path).expect("it is there")).collect();
+    // Each entry under the name of the next.
+    for (path, content) in paths.iter().zip(contents.iter().cycle().skip(1)) {
+        fs::write(path, content).expect("it is written");
+    }
+    fs::write(cache.join("notes.txt"), "mine").expect("it is written");
+    fs::create_dir(cache.join("directory.code")).expect("it is made");
+    assert_eq!(check(&cache), (0, all));
+    assert_eq!(check(&cache), (all, all));
+    assert!(output(dynvm(&cache, &["cache", "--stats"])).status.success());
+    assert_eq!(fs::read(cache.join("notes.txt")).expect("it stays"), b"mine");
+}
+
+/// How often a writer is killed.
+const KILLS: usize = 200;
+
+/// Half of the writers are killed while an entry is half written, the others at any time; each has
+/// another one beside it that wants to write the same.
+#[test]
+fn a_writer_killed_200_times_leaves_it_whole() {
+    let (_directory, cache) = cache();
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = |below: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % below
+    };
+    let mut seen_half_written = 0;
+    for round in 0..KILLS {
+        let quiet = |mut command: Command| {
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
         };
-        let mut killed = quiet(&mut first).expect("dynvm starts");
-        let mut other = quiet(&mut second).expect("dynvm starts");
-        std::thread::sleep(Duration::from_millis(milliseconds * 4));
+        let mut killed = quiet(hello(&cache)).expect("dynvm starts");
+        let other = (round % 8 == 0).then(|| quiet(hello(&cache)).expect("dynvm starts"));
+        if round % 2 == 0 {
+            let is_writing = || {
+                let entries = fs::read_dir(&cache).into_iter().flatten().flatten();
+                entries
+                    .map(|entry| entry.path())
+                    .any(|path| path.extension() == Some("new".as_ref()))
+            };
+            while !is_writing() && killed.try_wait().expect("it is our child").is_none() {}
+        }
+        let wait = Duration::from_micros(next(if round % 2 == 0 { 300 } else { 40_000 }));
+        let started = Instant::now();
+        while started.elapsed() < wait {
+            std::hint::spin_loop();
+        }
         // It may have ended by itself.
         let _ = killed.kill();
         killed.wait().expect("it ends");
-        assert!(other.wait().expect("it ends").success());
-        check(&cache);
-        if milliseconds % 4 == 3 {
-            fs::remove_dir_all(&cache).expect("the cache is removed");
+        if let Some(mut other) = other {
+            assert!(other.wait().expect("it ends").success());
         }
+        let is_left = |path: &PathBuf| path.extension() == Some("new".as_ref());
+        seen_half_written += usize::from(cache.exists() && entries(&cache).iter().any(is_left));
+        let (_, all) = check(&cache);
+        assert_eq!(check(&cache), (all, all), "round {round}");
+        fs::remove_dir_all(&cache).expect("the cache is removed");
     }
+    assert!(seen_half_written > 0, "no writer was killed while it wrote");
 }

@@ -91,7 +91,7 @@ impl Cache {
     fn load_part(&self, key: &Key, part: u32) -> Option<SomeCode> {
         let path = self.path(key, part);
         let bytes = fs::read(&path).ok()?;
-        let code = format::decode(FORMAT, &bytes);
+        let code = format::decode(FORMAT, key.0.as_bytes(), &bytes);
         if code.is_none() {
             tracing::debug!(target: "dynvm::files", "{}: damaged, not used", path.display());
             return None;
@@ -108,11 +108,13 @@ impl Cache {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
         let free = (0..PARTS_MAX).find(|part| self.load_part(key, *part).is_none());
         match free {
-            Some(part) => self.write(&self.path(key, part), &format::encode(FORMAT, code))?,
+            Some(part) => {
+                self.write(&self.path(key, part), &format::encode(FORMAT, key.0.as_bytes(), code))?
+            }
             None => {
                 let mut all = self.load(key);
                 all.extend_from_slice(code);
-                self.write(&self.path(key, 0), &format::encode(FORMAT, &all))?;
+                self.write(&self.path(key, 0), &format::encode(FORMAT, key.0.as_bytes(), &all))?;
                 (1..PARTS_MAX).try_for_each(|part| remove(&self.path(key, part)))?;
             }
         }

@@ -1,5 +1,5 @@
-//! The bytes of an entry: a line that names the format, a hash of what follows, then each
-//! function's code. All numbers are little-endian.
+//! The bytes of an entry: a line that names the format, a hash of the entry's name and of what
+//! follows, then each function's code. All numbers are little-endian.
 
 use dynvm_jit::SomeCode;
 use dynvm_vm::code::{
@@ -12,8 +12,8 @@ use dynvm_vm::types::DefinedFuncIndex;
 /// Bytes of the hash.
 const HASH_BYTES: usize = 32;
 
-/// An entry with the code of some functions.
-pub(super) fn encode(format: &[u8], codes: &SomeCode) -> Vec<u8> {
+/// An entry with the code of some functions, under this name.
+pub(super) fn encode(format: &[u8], name: &[u8], codes: &SomeCode) -> Vec<u8> {
     let mut out = Writer(Vec::new());
     out.u32(codes.len());
     for (func, code) in codes {
@@ -61,15 +61,16 @@ pub(super) fn encode(format: &[u8], codes: &SomeCode) -> Vec<u8> {
         }
     }
     let mut entry = format.to_vec();
-    entry.extend_from_slice(blake3::hash(&out.0).as_bytes());
+    entry.extend_from_slice(hash(name, &out.0).as_bytes());
     entry.extend_from_slice(&out.0);
     entry
 }
 
-/// The code in an entry; `None` if a bit of it is not as it was written.
-pub(super) fn decode(format: &[u8], entry: &[u8]) -> Option<SomeCode> {
-    let (hash, content) = entry.strip_prefix(format)?.split_at_checked(HASH_BYTES)?;
-    if blake3::hash(content).as_bytes() != hash {
+/// The code in an entry; `None` if a bit of it is not as it was written, or it was written under
+/// another name.
+pub(super) fn decode(format: &[u8], name: &[u8], entry: &[u8]) -> Option<SomeCode> {
+    let (expected, content) = entry.strip_prefix(format)?.split_at_checked(HASH_BYTES)?;
+    if hash(name, content).as_bytes() != expected {
         return None;
     }
     let mut reader = Reader(content);
@@ -79,6 +80,11 @@ pub(super) fn decode(format: &[u8], entry: &[u8]) -> Option<SomeCode> {
         codes.push((DefinedFuncIndex(reader.u32()?), reader.code()?));
     }
     reader.0.is_empty().then_some(codes)
+}
+
+/// Names have one length, so that no two entries run into the same bytes.
+fn hash(name: &[u8], content: &[u8]) -> blake3::Hash {
+    blake3::Hasher::new().update(name).update(content).finalize()
 }
 
 struct Writer(Vec<u8>);
