@@ -107,7 +107,7 @@ pub struct CodeOptions {
 /// When functions are compiled.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct CompileOptions {
-    /// Compile all functions first (eager), or each when it is called (lazy)
+    /// Compile each function when it is called (lazy, the default), or all first (eager)
     #[arg(long = "compile", value_name = "WHEN")]
     pub time: Option<CompileTime>,
 }

@@ -5,6 +5,7 @@ mod cli;
 mod debug;
 mod failure;
 mod link;
+mod progress;
 mod run;
 mod show;
 mod wast;

@@ -10,7 +10,7 @@ use dynvm::vm::code::TrapCode;
 use dynvm::{Error, Options, Runtime, wasi};
 
 use crate::failure::{Failure, print, say};
-use crate::{cache, cli};
+use crate::{cache, cli, progress};
 
 /// Directories to search for libraries, separated by colons.
 const LIBRARY_PATH: &str = "DYNVM_LIBRARY_PATH";
@@ -77,8 +77,8 @@ fn invoke(runtime: &mut Runtime, function: &str, arguments: &[OsString]) -> Resu
     Ok(0)
 }
 
-/// When functions are compiled, if neither the command line nor `DYNVM_COMPILE` says it: all before
-/// the program starts.
+/// When functions are compiled: as the command line says, else as `DYNVM_COMPILE` does, else when
+/// they are called.
 pub fn compile_time(options: cli::CompileOptions) -> Result<CompileTime, Failure> {
     if let Some(time) = options.time {
         return Ok(time);
@@ -87,7 +87,7 @@ pub fn compile_time(options: cli::CompileOptions) -> Result<CompileTime, Failure
         Ok(text) => {
             text.parse().map_err(|error| Failure::Usage(format!("bad {COMPILE_TIME}: {error}")))
         }
-        Err(_) => Ok(CompileTime::default()),
+        Err(_) => Ok(CompileTime::Lazy),
     }
 }
 
@@ -112,6 +112,7 @@ pub fn options(search: &cli::Search, modules: &[PathBuf]) -> Result<Options, Fai
         options.library_dirs.extend(dirs);
     }
     options.preloads.clone_from(&search.preloads);
+    options.progress = progress::progress();
     options.cache = cache::open(&search.cache);
     for dir in &search.dirs {
         options.wasi.directory(dir.parse().map_err(Error::from)?);

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use dynvm_jit::CompileTime;
 use dynvm_loader::ldd::Listing;
-use dynvm_loader::{Cache, FileIdentity, Flags, GuestFile, GuestFiles, Handle, LoadError, Loader};
+use dynvm_loader::{
+    Cache, FileIdentity, Flags, GuestFile, GuestFiles, Handle, LoadError, Loader, Progress,
+};
 use dynvm_vm::value::Value;
 use dynvm_vm::{Config, Interrupter, Stop, Trap};
 use dynvm_wasi::Wasi;
@@ -37,6 +39,8 @@ pub struct Options {
     pub is_nan_canonical: bool,
     /// When functions are compiled.
     pub compile: CompileTime,
+    /// Who watches what is compiled before the start.
+    pub progress: Option<Progress>,
     /// Where compiled code is kept for the next time; `None` keeps nothing.
     pub cache: Option<Cache>,
     /// How long the guest may run, loading included. Then it ends with `TrapCode::Interrupted`, but
@@ -68,6 +72,7 @@ impl Options {
             guest_files: Some(Arc::new(View(wasi))),
             cache: self.cache.clone(),
             compile: self.compile,
+            progress: self.progress.clone(),
             ..dynvm_loader::Options::default()
         };
         options.compiler.is_nan_canonical = self.is_nan_canonical;

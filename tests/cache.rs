@@ -21,7 +21,7 @@ fn dynvm(cache: &Path, arguments: &[&str]) -> Command {
 }
 
 fn hello(cache: &Path) -> Command {
-    dynvm(cache, &["--stats", "examples/hello/main.wasm"])
+    dynvm(cache, &["--compile", "eager", "--stats", "examples/hello/main.wasm"])
 }
 
 fn output(mut command: Command) -> Output {
@@ -100,9 +100,38 @@ fn what_code_does_is_part_of_its_name() {
     assert_eq!(entries(&cache).len(), 4);
     assert_eq!(check(&cache).0, 0);
     assert_eq!(entries(&cache).len(), 8);
-    let run = output(dynvm(&cache, &["--canonical-nan", "examples/hello/main.wasm"]));
+    let run = ["--compile", "eager", "--canonical-nan", "examples/hello/main.wasm"];
+    let run = output(dynvm(&cache, &run));
     assert!(run.status.success());
     assert_eq!(entries(&cache).len(), 8);
+}
+
+/// Functions that had their code from the cache, that had none at first, and that got it since.
+fn lazily(cache: &Path, arguments: &[&str]) -> [usize; 3] {
+    let all = [&["--compile", "lazy", "--stats"], arguments].concat();
+    let output = output(dynvm(cache, &all));
+    let stderr = String::from_utf8(output.stderr).expect("text");
+    let words: Vec<&str> = stderr.split_whitespace().collect();
+    let before = |what: &[&str]| {
+        let at = words.windows(what.len()).position(|found| found == what);
+        at.map_or(0, |at| words[at - 1].trim_start_matches('(').parse().expect("a number"))
+    };
+    [before(&["cached)"]), before(&["functions", "deferred:"]), before(&["compiled", "since,"])]
+}
+
+#[test]
+fn what_was_compiled_when_it_was_called_is_kept() {
+    let (_directory, cache) = cache();
+    let [cached, deferred, compiled] = lazily(&cache, &["examples/hello/main.wasm"]);
+    assert_eq!(cached, 0);
+    assert!(compiled > 20 && compiled <= deferred, "{compiled} of {deferred}");
+    // It calls the same functions, and no other thread starts.
+    let second = lazily(&cache, &["examples/hello/main.wasm"]);
+    assert_eq!(second, [compiled, deferred - compiled, 0]);
+    // Compiling all adds what is missing, in files of their own.
+    assert_eq!(check(&cache), (compiled, deferred));
+    assert_eq!(check(&cache), (deferred, deferred));
+    assert_eq!(lazily(&cache, &["examples/hello/main.wasm"]), [deferred, 0, 0]);
 }
 
 #[test]

@@ -18,7 +18,7 @@
 //! libraries. A last line without a newline ends in `[no newline]`. `BLESS=1` rewrites the lines
 //! `stdout`, `stderr` and `exit`. The other keys are explained in tools/build-guests.sh.
 //!
-//! `DYNVM_COMPILE=lazy` in the environment compiles functions when they are called, and
+//! `DYNVM_COMPILE=eager` in the environment compiles all functions before a program starts, and
 //! `DYNVM_TEST_UNCACHED=1` keeps what one run compiled from the next.
 //!
 //! The programs of `tests/programs-real` need the toolchain: `toolchain: base cxx py` names its

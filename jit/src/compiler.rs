@@ -94,25 +94,27 @@ impl Compiler {
     /// Compiles all functions that the instance's module defines, in their order.
     pub fn compile(&self, instance: &Instance) -> Result<Vec<Code>, CompileError> {
         let all = (0..instance.module.bodies.len()).map(|index| DefinedFuncIndex(index as u32));
-        let codes = self.compile_some(instance, &all.collect::<Vec<_>>())?;
+        let codes = self.compile_some(instance, &all.collect::<Vec<_>>(), &|_| {})?;
         Ok(codes.into_iter().map(|(_, code)| code).collect())
     }
 
-    /// Compiles these functions.
+    /// Compiles these functions. Tells after each, on any thread, how many it was.
     pub fn compile_some(
         &self,
         instance: &Instance,
         functions: &[DefinedFuncIndex],
+        progress: &(dyn Fn(usize) + Sync),
     ) -> Result<SomeCode, CompileError> {
         let bodies = &instance.module.bodies;
         // The longest first, so that no thread is left alone with one at the end.
         let mut order = functions.to_vec();
         order.sort_by_key(|func| std::cmp::Reverse(bodies[func.index()].len()));
-        let next = AtomicUsize::new(0);
+        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let finished = || progress(done.fetch_add(1, Ordering::Relaxed) + 1);
         let compiled = (0..rayon::current_num_threads().min(order.len()))
             .into_par_iter()
             .with_max_len(1)
-            .map(|_| self.compile_in_turn(instance, &order, &next))
+            .map(|_| self.compile_in_turn(instance, &order, &next, &finished))
             .collect::<Vec<_>>();
 
         let mut compiled: Vec<_> = compiled.into_iter().flatten().collect();
@@ -127,11 +129,13 @@ impl Compiler {
         instance: &Instance,
         order: &[DefinedFuncIndex],
         next: &AtomicUsize,
+        finished: &(dyn Fn() + Sync),
     ) -> Vec<(DefinedFuncIndex, Result<Code, CompileError>)> {
         let mut worker = Worker::default();
         let mut compiled = Vec::new();
         while let Some(&func) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
             compiled.push((func, self.compile_with(&mut worker, instance, func)));
+            finished();
         }
         compiled
     }

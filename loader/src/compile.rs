@@ -1,6 +1,7 @@
 //! Compilation of what was bound: from the cache, now, or when it is called.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 
 use dynvm_jit::SomeCode;
@@ -12,6 +13,27 @@ use crate::cache::{Cache, Key};
 use crate::dso::DsoId;
 use crate::error::LoadError;
 use crate::linker::Linker;
+
+/// How far compilation before the start is, for who watches.
+#[derive(Clone, Copy, Debug)]
+pub struct Compiled<'a> {
+    /// Whose functions.
+    pub dso: &'a str,
+    /// How many are compiled.
+    pub functions: usize,
+    /// Out of how many.
+    pub functions_all: usize,
+}
+
+/// Who watches compilation. It is called on any thread.
+#[derive(Clone)]
+pub struct Progress(pub Arc<dyn Fn(&Compiled<'_>) + Send + Sync>);
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Progress")
+    }
+}
 
 /// Makes every function of the dsos from `mark` on one that can be called.
 pub(crate) fn compile(
@@ -37,7 +59,12 @@ fn compile_one(linker: &mut Linker, process: &mut Process, id: DsoId) -> Result<
 
     if code.len() < functions_len && linker.lazy.is_none() {
         let missing = missing(&code, functions_len);
-        let compiled = linker.compiler.compile_some(&instance, &missing);
+        let report = |functions| {
+            if let Some(progress) = &linker.progress {
+                progress.0(&Compiled { dso: &dso.name, functions, functions_all: missing.len() });
+            }
+        };
+        let compiled = linker.compiler.compile_some(&instance, &missing, &report);
         let compiled = compiled.map_err(|source| LoadError::Compile {
             dso: dso.name.to_string(),
             source: Box::new(source),

@@ -59,6 +59,7 @@ pub mod symbol;
 mod unbound;
 
 pub use cache::{Cache, Content};
+pub use compile::{Compiled, Progress};
 pub use dlfcn::Flags;
 pub use dwarf::Location;
 pub use error::{LoadError, Mismatch, UndefinedSymbol};

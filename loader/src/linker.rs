@@ -38,6 +38,7 @@ pub(crate) struct Linker {
     pub(crate) tags: HashMap<String, (TagId, TypeId)>,
     pub(crate) compiler: Arc<Compiler>,
     pub(crate) cache: Option<crate::cache::Cache>,
+    pub(crate) progress: Option<compile::Progress>,
     /// Who compiles functions when they are called, if that is when.
     pub(crate) lazy: Option<Arc<LazyCompiler>>,
     /// Where the code of deferred instances is kept.

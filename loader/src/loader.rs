@@ -50,6 +50,8 @@ pub struct Options {
     pub compiler: Settings,
     /// When functions are compiled.
     pub compile: CompileTime,
+    /// Who watches what is compiled before the start.
+    pub progress: Option<compile::Progress>,
     /// Where compiled code is kept for the next time; `None` keeps nothing.
     pub cache: Option<Cache>,
 }
@@ -67,6 +69,7 @@ impl Default for Options {
             config: Config::default(),
             compiler: Settings::default(),
             compile: CompileTime::default(),
+            progress: None,
             cache: None,
         }
     }
@@ -134,6 +137,7 @@ impl Loader {
             compiler,
             lazy: lazy.clone(),
             keys: std::collections::HashMap::new(),
+            progress: options.progress,
             cache: options.cache,
             dl: dlfcn::DlState::default(),
             dialects: dialect::State { flat: options.flat, ..dialect::State::default() },

@@ -257,9 +257,9 @@ impl Resolver<'_> {
         tracing::debug!(
             target: "dynvm::symbols",
             "{weak} `{symbol}`: a call from {} {}", dso.name,
-            if self.is_lazy { "looks for it again" } else { "traps" }
+            if is_weak { "traps" } else { "looks for it again" }
         );
-        let func = self.unbound.add(self.process, dso, import, ty, self.is_lazy);
+        let func = self.unbound.add(self.process, dso, import, ty, !is_weak);
         func.map_err(|source| vm(dso, source).into())
     }
 

@@ -29,7 +29,8 @@ struct UnboundImport {
     /// Its name in messages.
     symbol: String,
     ty: TypeId,
-    /// Whether a first call looks for it; else, as for a weak symbol that is bound now, it traps.
+    /// Whether a first call looks for it; else, as for a weak symbol, which is bound to nothing, it
+    /// traps.
     is_lazy: bool,
 }
 
