@@ -1,6 +1,7 @@
 //! Measures dynvm, and beside it whichever other engines are built.
 //!
-//! `calls` prints what a call costs, inside a dso and across; `link` what linking costs; `throw` what an exception costs; `runner` speaks the protocol of a
+//! `calls` prints what a call costs, inside a dso and across; `link` what linking costs; `throw` what
+//! an exception costs; `gc` what garbage collection costs; `runner` speaks the protocol of a
 //! harness that runs many engines on the same files.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
