@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::context::FuncId;
 use crate::instance::{InstanceId, MemoryId, TableId};
 use crate::process::Process;
-use crate::types::GlobalIndex;
+use crate::types::{GlobalIndex, ValType};
 use crate::value::Value;
 
 impl Process {
@@ -33,6 +33,17 @@ impl Process {
         let ty = instance.canonical(instance.module.globals[index.index()].value);
         let raw = self.read_global(instance.globals[index.index()]);
         self.lift(ty, raw)
+    }
+
+    /// The element at `index` of a table. A reference to an object is a new handle.
+    ///
+    /// # Panics
+    /// If the instance that defined it was discarded.
+    #[must_use]
+    pub fn table_value(&mut self, id: TableId, index: u64) -> Option<Value> {
+        let table = self.table(id);
+        let (ty, element) = (table.ty.element, table.get(index)?);
+        Some(self.lift(ValType::Ref(ty), element.func.0.into()))
     }
 
     /// The elements of a table: functions, or in their place the bits of other references.

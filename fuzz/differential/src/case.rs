@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use arbitrary::Unstructured;
 use dynvm_vm::module::{Entity, Module};
-use dynvm_vm::types::{FuncType, HeapType, RefType, TableType, ValType};
+use dynvm_vm::types::{FuncType, HeapType, RefType, Shape, TableType, ValType};
 use wasmparser::{Operator, Parser, Payload};
 
 use crate::value::{HOST, Random, Value};
 
+/// Most bytes of objects.
+pub const HEAP_BYTES_MAX: usize = 16 << 20;
 /// Loop turns and function entries of each call.
 pub const FUEL: u32 = 1000;
 /// The export by which each call gets its fuel.
@@ -25,6 +27,8 @@ pub struct Case {
     pub module: Result<Arc<Module>, String>,
     pub drawn: Drawn,
     pub calls: Vec<Call>,
+    /// Whether dynvm collects garbage at every allocation.
+    pub is_heap_stressed: bool,
     /// Whether its first memory and table are the process's, which compiled code reaches by the
     /// pinned register.
     pub is_process: bool,
@@ -34,6 +38,13 @@ impl Case {
     /// Whether its first table is the process's.
     pub fn has_process_table(&self) -> bool {
         self.is_process && self.module.as_ref().is_ok_and(|module| first_table(module).is_some())
+    }
+
+    /// Whether it has types of structs or arrays.
+    pub fn has_objects(&self) -> bool {
+        self.module.as_ref().is_ok_and(|module| {
+            module.declarations.iter().any(|declaration| declaration.shape != Shape::Func)
+        })
     }
 
     /// Whether it waits or notifies at an index plus something.
@@ -73,7 +84,7 @@ pub fn draw(seed: u64) -> Case {
         Err(_) => false,
     };
     let calls = module.as_ref().map_or(Vec::new(), |module| calls(module, &mut random));
-    Case { bytes, module, drawn, calls, is_process }
+    Case { bytes, module, drawn, calls, is_heap_stressed: seed % 8 == 7, is_process }
 }
 
 /// The case that a fuzzer's bytes stand for: eight that say what kind of module, the others what is
@@ -91,16 +102,17 @@ pub fn of_bytes(data: &[u8]) -> Option<Case> {
     let is_process =
         seed[0] % 2 == 1 && module.as_ref().is_ok_and(|module| can_have_process_table(module));
     let calls = module.as_ref().map_or(Vec::new(), |module| calls(module, &mut random));
-    Some(Case { bytes, module, drawn: Drawn::Plain, calls, is_process })
+    let is_heap_stressed = seed[0] % 8 == 7;
+    Some(Case { bytes, module, drawn: Drawn::Plain, calls, is_heap_stressed, is_process })
 }
 
 type DrawnModule = (Vec<u8>, Result<Arc<Module>, String>, Drawn);
 
 fn draw_module(seed: u64, random: &mut Random) -> DrawnModule {
-    // Typed references come with garbage collection only: take the modules that do without it.
+    // Typed references come with garbage collection only.
     let tries = if seed % 4 == 3 { 100 } else { 0 };
     for _ in 0..tries {
-        let config = wasm_smith::Config { gc_enabled: true, max_types: 6, ..config(random) };
+        let config = wasm_smith::Config { gc_enabled: true, max_types: 20, ..config(random) };
         let Some(bytes) = generate(config, &random.bytes(MODULE_SEED_BYTES)) else { continue };
         if let Ok(module) = decode(&bytes)
             && uses_typed_references(&module)
@@ -280,7 +292,11 @@ fn args(ty: &FuncType, random: &mut Random) -> Option<Vec<Value>> {
         .map(|param| match param {
             ValType::Ref(ty) if ty.heap == HeapType::Extern => {
                 let is_null = ty.is_nullable && random.next() % 2 == 0;
-                Some(if is_null { Value::Null } else { Value::Extern(random.next() as u32 | 1) })
+                Some(if is_null { Value::Null } else { Value::Extern(random.next() as u32 >> 2) })
+            }
+            ValType::Ref(ty) if matches!(ty.heap, HeapType::Any | HeapType::Eq | HeapType::I31) => {
+                let is_null = ty.is_nullable && random.next() % 2 == 0;
+                Some(if is_null { Value::Null } else { Value::I31(random.next() as u32 >> 1) })
             }
             ValType::Ref(ty) => ty.is_nullable.then_some(Value::Null),
             number => Some(random.number(number)),

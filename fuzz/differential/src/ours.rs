@@ -6,11 +6,12 @@ use dynvm_jit::{Compiler, OptLevel, Settings};
 use dynvm_vm::code::TrapCode;
 use dynvm_vm::instance::{Extern, GlobalPlace, Instance, InstanceId};
 use dynvm_vm::module::{Entity, EntityType, Module};
+use dynvm_vm::reference::Referent;
 use dynvm_vm::types::{HeapType, ValType};
 use dynvm_vm::value::{RawValue, Value as Theirs};
 use dynvm_vm::{Config, HostFunction, Placement, Process, Stop};
 
-use crate::case::{Case, FUEL, FUEL_EXPORT};
+use crate::case::{Case, FUEL, FUEL_EXPORT, HEAP_BYTES_MAX};
 use crate::value::{HOST_FUNCTIONS, Value, host_results, returned};
 
 const STACK_SIZE_BYTES: usize = 16 << 20;
@@ -24,7 +25,12 @@ pub fn observe(case: &Case) -> Vec<String> {
     let settings =
         Settings { opt_level: OptLevel::Speed, is_verified: true, ..Settings::default() };
     let compiler = Arc::new(Compiler::new(&settings).expect("this processor will do"));
-    let config = Config { stack_size_bytes: STACK_SIZE_BYTES, ..Config::default() };
+    let config = Config {
+        stack_size_bytes: STACK_SIZE_BYTES,
+        heap_bytes_max: HEAP_BYTES_MAX as u64,
+        is_heap_stressed: case.is_heap_stressed,
+        ..Config::default()
+    };
     let mut process = Process::new(&config, Arc::<Compiler>::clone(&compiler))
         .expect("there is room for a process");
     let placement = if case.is_process { Placement::Process } else { Placement::Private };
@@ -109,8 +115,10 @@ fn invoke(process: &mut Process, id: InstanceId, export: &str, args: &[Value]) -
     let args = args.iter().zip(&ty.params).map(|(arg, ty)| Theirs::from_raw(*ty, raw(*arg)));
     match process.call(func, &args.collect::<Vec<_>>()) {
         Ok(values) => {
-            let values = values.iter().map(|found| value(&instance, found.ty(), found.raw()));
-            returned(&values.collect::<Vec<_>>())
+            let seen = values.iter().map(|found| value(process, &instance, *found));
+            let seen = returned(&seen.collect::<Vec<_>>());
+            values.into_iter().for_each(|found| process.release(found));
+            seen
         }
         Err(stop) => describe(&stop),
     }
@@ -131,15 +139,16 @@ fn look(process: &mut Process, id: InstanceId, seen: &mut Vec<String>) {
                 seen.push(crate::case::memory(name, &bytes));
             }
             Entity::Global(index) => {
-                let raw = process.read_global(instance.globals[index.index()]);
-                let ty = instance.module.globals[index.index()].value;
-                seen.push(format!("global {name:?} {:x?}", value(&instance, ty, raw)));
+                let found = process.global_value(id, index);
+                seen.push(format!("global {name:?} {:x?}", value(process, &instance, found)));
             }
             Entity::Table(index) => {
-                let elements = process.table_elements(instance.tables[index.index()].id);
-                let ty = ValType::Ref(instance.module.tables[index.index()].element);
-                let elements = elements.iter().map(|func| value(&instance, ty, func.0.into()));
-                seen.push(format!("table {name:?} {:x?}", elements.collect::<Vec<_>>()));
+                let table = instance.tables[index.index()].id;
+                let mut elements = Vec::new();
+                while let Some(found) = process.table_value(table, elements.len() as u64) {
+                    elements.push(value(process, &instance, found));
+                }
+                seen.push(format!("table {name:?} {elements:x?}"));
             }
             Entity::Func(_) | Entity::Tag(_) => {}
         }
@@ -148,11 +157,15 @@ fn look(process: &mut Process, id: InstanceId, seen: &mut Vec<String>) {
 
 fn raw(value: Value) -> RawValue {
     match value {
-        Value::I32(bits) | Value::F32(bits) | Value::Extern(bits) => bits.into(),
+        Value::I32(bits) | Value::F32(bits) => bits.into(),
+        Value::Extern(number) => Theirs::host(number).expect("it has 30 bits").raw(),
+        Value::I31(number) => Theirs::i31(number.cast_signed()).raw(),
         Value::I64(bits) | Value::F64(bits) => bits.into(),
         Value::V128(bits) => bits.into(),
         Value::Null => RawValue::ZERO,
-        Value::Func(_) | Value::Exception => panic!("no argument is one"),
+        Value::Func(_) | Value::Exception | Value::Struct | Value::Array(_) => {
+            panic!("no argument is one")
+        }
     }
 }
 
@@ -167,18 +180,22 @@ fn number(ty: ValType, raw: RawValue) -> Value {
     }
 }
 
-fn value(instance: &Instance, ty: ValType, raw: RawValue) -> Value {
-    let ValType::Ref(ty) = ty else { return number(ty, raw) };
-    if raw.u32() == 0 {
-        return Value::Null;
-    }
-    match ty.heap {
-        HeapType::Extern | HeapType::NoExtern => Value::Extern(raw.u32()),
-        HeapType::Exn | HeapType::NoExn => Value::Exception,
-        _ => {
-            let position = instance.functions.iter().position(|callee| callee.func.0 == raw.u32());
-            Value::Func(position.map_or(u32::MAX, |position| position as u32))
-        }
+fn value(process: &Process, instance: &Instance, found: Theirs) -> Value {
+    let Theirs::Ref(ty, bits) = found else { return number(found.ty(), found.raw()) };
+    match process.referent(found).expect("it was not released") {
+        Referent::Null => Value::Null,
+        Referent::I31(number) => Value::I31(number.cast_unsigned() & 0x7fff_ffff),
+        Referent::Host(number) => Value::Extern(number),
+        Referent::Struct(_) => Value::Struct,
+        Referent::Array(_) => Value::Array(process.array_len(found).expect("it is an array")),
+        Referent::Other => match ty.heap {
+            HeapType::Exn | HeapType::NoExn => Value::Exception,
+            _ => {
+                let mut functions = instance.functions.iter();
+                let position = functions.position(|callee| callee.func.0 == bits);
+                Value::Func(position.map_or(u32::MAX, |position| position as u32))
+            }
+        },
     }
 }
 
@@ -191,7 +208,10 @@ fn describe(stop: &Stop) -> String {
     let code = match code {
         // wasmtime has one word for both.
         TrapCode::UndefinedElement => TrapCode::TableOutOfBounds,
-        TrapCode::NullFunctionReference => TrapCode::NullReference,
+        TrapCode::NullFunctionReference
+        | TrapCode::NullStructureReference
+        | TrapCode::NullArrayReference
+        | TrapCode::NullI31Reference => TrapCode::NullReference,
         other => other,
     };
     format!("trapped: {code:?}")

@@ -3,10 +3,11 @@
 use dynvm_vm::code::TrapCode;
 use dynvm_vm::module::{Entity, Module};
 use wasmtime::{
-    Config, Engine, Extern, ExternRef, Func, Instance, OptLevel, Store, ThrownException, Trap, Val,
+    AnyRef, Config, Engine, Extern, ExternRef, Func, GcHeapOutOfMemory, I31, Instance, OptLevel,
+    Rooted, Store, StoreLimits, StoreLimitsBuilder, ThrownException, Trap, Val,
 };
 
-use crate::case::{Case, FUEL, FUEL_EXPORT};
+use crate::case::{Case, FUEL, FUEL_EXPORT, HEAP_BYTES_MAX};
 use crate::value::{HOST_FUNCTIONS, Value, host_results, returned};
 
 const STACK_SIZE_BYTES: usize = 16 << 20;
@@ -24,6 +25,7 @@ pub fn engine() -> Engine {
     config.wasm_exceptions(true);
     config.wasm_extended_const(true);
     config.wasm_function_references(true);
+    config.wasm_gc(true);
     config.wasm_memory64(true);
     config.wasm_multi_memory(true);
     config.wasm_relaxed_simd(true);
@@ -39,7 +41,10 @@ pub fn observe(engine: &Engine, case: &Case) -> Vec<String> {
         Ok(module) => module,
         Err(error) => return vec![format!("compile: {error:#}")],
     };
-    let mut store = Store::new(engine, ());
+    // Memories are small by their types; what this limits is the heap.
+    let limits = StoreLimitsBuilder::new().memory_size(HEAP_BYTES_MAX).build();
+    let mut store = Store::new(engine, limits);
+    store.limiter(|limits| limits);
     let imports = imports(&mut store, &module);
     let instance = match Instance::new(&mut store, &module, &imports) {
         Ok(instance) => instance,
@@ -57,7 +62,7 @@ pub fn observe(engine: &Engine, case: &Case) -> Vec<String> {
     seen
 }
 
-fn imports(store: &mut Store<()>, module: &wasmtime::Module) -> Vec<Extern> {
+fn imports(store: &mut Store<StoreLimits>, module: &wasmtime::Module) -> Vec<Extern> {
     let mut functions: Vec<(usize, Func)> = Vec::new();
     let mut given = Vec::new();
     for import in module.imports() {
@@ -82,7 +87,7 @@ fn imports(store: &mut Store<()>, module: &wasmtime::Module) -> Vec<Extern> {
 }
 
 fn invoke(
-    store: &mut Store<()>,
+    store: &mut Store<StoreLimits>,
     instance: &Instance,
     module: &Module,
     export: &str,
@@ -94,6 +99,10 @@ fn invoke(
         (Value::Null, wasmtime::ValType::Ref(ty)) => Val::null_ref(ty.heap_type()),
         (Value::Extern(handle), _) => {
             Val::ExternRef(Some(ExternRef::new(&mut *store, *handle).expect("it is small")))
+        }
+        (Value::I31(number), _) => {
+            let number = I31::wrapping_u32(*number);
+            Val::AnyRef(Some(AnyRef::from_i31(&mut *store, number)))
         }
         (number, _) => numeric_val(*number),
     });
@@ -109,7 +118,12 @@ fn invoke(
 }
 
 /// What is left behind.
-fn look(store: &mut Store<()>, instance: &Instance, module: &Module, seen: &mut Vec<String>) {
+fn look(
+    store: &mut Store<StoreLimits>,
+    instance: &Instance,
+    module: &Module,
+    seen: &mut Vec<String>,
+) {
     for export in &module.exports {
         let name = &export.name;
         match instance.get_export(&mut *store, name).expect("it is exported") {
@@ -161,7 +175,7 @@ fn number(val: &Val) -> Value {
     }
 }
 
-fn value(store: &mut Store<()>, instance: &Instance, module: &Module, val: &Val) -> Value {
+fn value(store: &mut Store<StoreLimits>, instance: &Instance, module: &Module, val: &Val) -> Value {
     match val {
         Val::FuncRef(Some(func)) => {
             let wanted = func.to_raw(&mut *store);
@@ -176,15 +190,38 @@ fn value(store: &mut Store<()>, instance: &Instance, module: &Module, val: &Val)
         }
         Val::ExternRef(Some(reference)) => {
             let data = reference.data(&*store).expect("it is alive");
-            let handle = data.and_then(|data| data.downcast_ref::<u32>());
-            Value::Extern(*handle.expect("it is the host's"))
+            match data.and_then(|data| data.downcast_ref::<u32>()) {
+                Some(number) => Value::Extern(*number),
+                None => {
+                    let any = AnyRef::convert_extern(&mut *store, *reference);
+                    object(store, any.expect("it is alive"))
+                }
+            }
         }
+        Val::AnyRef(Some(reference)) => object(store, *reference),
         Val::ExnRef(Some(_)) => Value::Exception,
         number_or_null => number(number_or_null),
     }
 }
 
-fn describe(store: &mut Store<()>, error: &wasmtime::Error) -> String {
+fn object(store: &mut Store<StoreLimits>, reference: Rooted<AnyRef>) -> Value {
+    let alive = "it is alive";
+    if let Some(number) = reference.as_i31(&*store).expect(alive) {
+        return Value::I31(number.get_u32());
+    }
+    if let Some(array) = reference.as_array(&*store).expect(alive) {
+        return Value::Array(array.len(&*store).expect(alive));
+    }
+    if reference.is_struct(&*store).expect(alive) {
+        return Value::Struct;
+    }
+    let reference = ExternRef::convert_any(&mut *store, reference).expect(alive);
+    let data = reference.data(&*store).expect(alive);
+    let number = data.and_then(|data| data.downcast_ref::<u32>());
+    Value::Extern(*number.expect("it is the host's"))
+}
+
+fn describe(store: &mut Store<StoreLimits>, error: &wasmtime::Error) -> String {
     let code = if error.is::<ThrownException>() {
         store.take_pending_exception();
         TrapCode::UncaughtException
@@ -202,6 +239,10 @@ fn describe(store: &mut Store<()>, error: &wasmtime::Error) -> String {
             Some(Trap::UnreachableCodeReached) => TrapCode::Unreachable,
             Some(Trap::AtomicWaitNonSharedMemory) => TrapCode::ExpectedSharedMemory,
             Some(Trap::NullReference) => TrapCode::NullReference,
+            Some(Trap::CastFailure) => TrapCode::CastFailure,
+            Some(Trap::ArrayOutOfBounds) => TrapCode::ArrayOutOfBounds,
+            Some(Trap::AllocationTooLarge) => TrapCode::HeapExhausted,
+            _ if error.is::<GcHeapOutOfMemory<()>>() => TrapCode::HeapExhausted,
             _ => return format!("stopped: {error:#}"),
         }
     };

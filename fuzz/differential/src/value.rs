@@ -13,19 +13,28 @@ pub enum Value {
     Null,
     /// The first function of the module that it is.
     Func(u32),
+    /// Something of the host's, by its number, which has 30 bits.
     Extern(u32),
     Exception,
+    /// A number in a reference.
+    I31(u32),
+    Struct,
+    /// An array of this length.
+    Array(u32),
 }
 
 impl Value {
     fn bits(self) -> u128 {
         match self {
-            Value::I32(bits) | Value::F32(bits) | Value::Extern(bits) | Value::Func(bits) => {
-                bits.into()
-            }
+            Value::I32(bits)
+            | Value::F32(bits)
+            | Value::Extern(bits)
+            | Value::Func(bits)
+            | Value::I31(bits)
+            | Value::Array(bits) => bits.into(),
             Value::I64(bits) | Value::F64(bits) => bits.into(),
             Value::V128(bits) => bits,
-            Value::Null | Value::Exception => 0,
+            Value::Null | Value::Exception | Value::Struct => 0,
         }
     }
 }
