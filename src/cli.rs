@@ -193,6 +193,12 @@ pub struct Run {
     /// Limit the memory of the program (suffixes K, M, G)
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     pub max_memory: Option<u64>,
+    /// Limit what the program has on the garbage-collected heap (suffixes K, M, G)
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub max_gc_heap: Option<u64>,
+    /// Collect garbage at every allocation, and move all objects: finds mistakes of dynvm's
+    #[arg(long = "gc-stress")]
+    pub is_heap_stressed: bool,
     /// Size of the stack that compiled code runs on (suffixes K, M, G)
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     pub stack_size: Option<u64>,

@@ -25,6 +25,8 @@ pub fn run(run: &cli::Run) -> Result<u8, Failure> {
     let mut options = options(&run.search, &modules)?;
     options.memory_bytes_max = run.max_memory;
     options.stack_size_bytes = run.stack_size;
+    options.heap_bytes_max = run.max_gc_heap;
+    options.is_heap_stressed = run.is_heap_stressed;
     options.time_limit = run.timeout;
     options.is_nan_canonical = run.code.is_nan_canonical;
     options.is_lazy = run.bind == cli::Bind::Lazy;

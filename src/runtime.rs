@@ -12,7 +12,7 @@ use dynvm_loader::{
     Cache, FileIdentity, Flags, GuestFile, GuestFiles, Handle, LoadError, Loader, Progress,
 };
 use dynvm_vm::value::Value;
-use dynvm_vm::{Config, Interrupter, Stop, Trap};
+use dynvm_vm::{Config, HeapStats, Interrupter, Stop, Trap};
 use dynvm_wasi::Wasi;
 
 use crate::error::Error;
@@ -32,6 +32,10 @@ pub struct Options {
     /// The other modules of a flat program, whose modules have no linking sections: they share one
     /// memory and find each other's exports, the first ones first. `None` for any other program.
     pub flat: Option<Vec<PathBuf>>,
+    /// Most bytes of objects on the garbage-collected heap; `None` is 3 GiB, which is also the most.
+    pub heap_bytes_max: Option<u64>,
+    /// Whether every allocation collects garbage and moves all objects.
+    pub is_heap_stressed: bool,
     /// Whether functions that nobody defines are looked for when they are called, instead of failing
     /// the load.
     pub is_lazy: bool,
@@ -76,7 +80,10 @@ impl Options {
             ..dynvm_loader::Options::default()
         };
         options.compiler.is_nan_canonical = self.is_nan_canonical;
-        let Config { memory_bytes_max, stack_size_bytes, .. } = &mut options.config;
+        let Config { memory_bytes_max, stack_size_bytes, heap_bytes_max, is_heap_stressed, .. } =
+            &mut options.config;
+        *heap_bytes_max = self.heap_bytes_max.unwrap_or(*heap_bytes_max);
+        *is_heap_stressed = self.is_heap_stressed;
         *memory_bytes_max = self.memory_bytes_max.unwrap_or(*memory_bytes_max);
         if let Some(bytes) = self.stack_size_bytes {
             options.stack_size_bytes = bytes;
@@ -205,6 +212,7 @@ impl Runtime {
     #[must_use]
     pub fn statistics(&self) -> impl fmt::Display {
         let statistics = self.loader.statistics();
+        let heap = self.loader.process().heap_stats();
         fmt::from_fn(move |f| {
             let dynvm_loader::Statistics {
                 dsos,
@@ -228,6 +236,13 @@ impl Runtime {
                     lazy;
                 write!(f, "\n{deferred} functions deferred: {compiled} compiled since, ")?;
                 write!(f, "{first_calls} first calls waited {waited:.1?}")?;
+            }
+            if heap != HeapStats::default() {
+                let HeapStats { collections, live_bytes, peak_bytes, handles, .. } = heap;
+                let time = Duration::from_nanos(heap.collecting_ns);
+                write!(f, "\n{collections} garbage collections in {time:.1?}: ")?;
+                write!(f, "{live_bytes} bytes alive at the last, {peak_bytes} in use at most, ")?;
+                write!(f, "{handles} references held by the host")?;
             }
             Ok(())
         })

@@ -131,15 +131,20 @@ impl Process {
             segments.flatten().for_each(|value| *value = forward(*value));
         }
         self.handles.objects_mut().for_each(|object| *object = forward(*object));
-        let next = self.heap.finish(copier, more_bytes)?;
+        let next = self.heap.finish(copier, more_bytes);
         self.set_context(|context| context.heap_next = next);
         self.set_heap_limit();
         Ok(())
     }
 
     fn forward_frames(&mut self, forward: &mut dyn FnMut(u32) -> u32) {
+        // Frames of a recursion follow each other.
+        let mut known: (usize, &[u32]) = (0, &[]);
         for (fp, pc) in self.frames() {
-            for below in self.text.stack_map_at(pc) {
+            if known.0 != pc {
+                known = (pc, self.text.stack_map_at(pc));
+            }
+            for below in known.1 {
                 let address = fp - *below as usize;
                 let bits = self.stack.reference(address).expect("a frame is on the stack");
                 self.stack.set_reference(address, forward(bits));

@@ -262,20 +262,24 @@ impl Heap {
 
     /// Ends a collection after all roots were forwarded. `more_bytes` are needed at once. Gives the
     /// reference of the next object.
-    pub(crate) fn finish(&mut self, mut copier: Copier, more_bytes: u64) -> Result<u32, Error> {
+    pub(crate) fn finish(&mut self, mut copier: Copier, more_bytes: u64) -> u32 {
         copier.follow(self.start());
         let next = copier.next;
         self.layouts = copier.layouts;
         let live_bytes = self.used_bytes(next);
         let more = (live_bytes as u64 * (GROWTH as u64 - 1)).max(more_bytes);
-        self.raise(live_bytes, more)?;
+        if self.raise(live_bytes, more).is_err() {
+            // Without memory for more, the next collection comes where this half ends.
+            self.due_bytes = self.open_bytes[self.half as usize].min(self.bytes_max);
+        }
         let kept = if self.is_stressed { 0 } else { self.due_bytes.min(KEPT_BYTES_MAX) };
-        self.close(1 - self.half, kept)?;
+        // If the system does not take the memory back, it stays with the half that is left.
+        let _ = self.close(1 - self.half, kept);
         self.stats.collections += 1;
         self.stats.live_bytes = live_bytes as u64;
         self.stats.copied_bytes += live_bytes as u64;
         self.stats.collecting_ns += copier.begun.elapsed().as_nanos() as u64;
-        Ok(next)
+        next
     }
 }
 

@@ -133,11 +133,8 @@ impl Translator<'_> {
         let len_value = self.imm32(len);
         let array = if size_bytes <= INLINE_BYTES_MAX {
             let id = self.imm32(self.instance.types[ty.index()].0);
-            let array = self.allocate(ty, size_bytes as u32, Builtin::ArrayNew, &[id, len_value]);
-            let address = self.object_address(array);
-            let flags = self.trusted(Region::Header);
-            self.ins().store(flags, len_value, address, place(ARRAY_LEN));
-            array
+            let slow = (Builtin::ArrayNew, &[id, len_value][..]);
+            self.allocate(ty, size_bytes as u32, Some(len_value), slow)
         } else {
             self.new_array(ty, len_value)
         };

@@ -11,7 +11,7 @@ use super::{Translator, trap_code};
 use crate::signature::value_type;
 use crate::vm::code::TrapCode;
 use crate::vm::context::{Builtin, HEAP_BIAS, HEAP_UNIT_BYTES, VmContext};
-use crate::vm::layout::{StructLayout, header};
+use crate::vm::layout::{ARRAY_LEN, StructLayout, header};
 use crate::vm::types::{FieldType, Shape, StorageType, TypeIndex, ValType};
 
 /// The displacement of an access to an object, so many bytes from its start.
@@ -78,7 +78,7 @@ impl Translator<'_> {
     fn new_struct(&mut self, ty: TypeIndex, values: &[Value]) {
         let StructLayout { offsets, size_bytes } = self.layout(ty).clone();
         let id = self.imm32(self.instance.types[ty.index()].0);
-        let object = self.allocate(ty, size_bytes, Builtin::StructNew, &[id]);
+        let object = self.allocate(ty, size_bytes, None, (Builtin::StructNew, &[id]));
         let address = self.object_address(object);
         let fields = self.fields(ty).to_vec();
         for ((field, at), value) in fields.iter().zip(offsets).zip(values) {
@@ -88,14 +88,14 @@ impl Translator<'_> {
         self.push(object);
     }
 
-    /// A new object of type `ty` and a constant size, its header written. Where there is no room
-    /// in sight, `slow` makes it.
+    /// A new object of type `ty` and a constant size, its header written, and its length if it is an
+    /// array. Where there is no room in sight, `slow` makes it.
     pub(super) fn allocate(
         &mut self,
         ty: TypeIndex,
         size_bytes: u32,
-        slow: Builtin,
-        slow_args: &[Value],
+        len: Option<Value>,
+        (slow, slow_args): (Builtin, &[Value]),
     ) -> Value {
         let context = self.context();
         let flags = self.trusted(Region::HeapNext);
@@ -117,15 +117,11 @@ impl Translator<'_> {
         self.ins().jump(done, &[BlockArg::Value(object)]);
 
         self.enter(room);
+        self.write_header(next, ty, len);
+        // Only now it is an object: what interrupts the guest before finds none without a header.
         let context = self.context();
         let flags = self.trusted(Region::HeapNext);
         self.ins().store(flags, end, context, VmContext::HEAP_NEXT);
-        let address = self.object_address(next);
-        let shape = &self.module.declarations[ty.index()].shape;
-        let header = header(self.instance.types[ty.index()], shape);
-        let header = self.imm32(header);
-        let flags = self.trusted(Region::Header);
-        self.ins().store(flags, header, address, place(0));
         self.ins().jump(done, &[BlockArg::Value(next)]);
 
         self.builder.seal_block(done);
@@ -133,6 +129,18 @@ impl Translator<'_> {
         let object = self.builder.block_params(done)[0];
         self.note_object(object);
         object
+    }
+
+    fn write_header(&mut self, object: Value, ty: TypeIndex, len: Option<Value>) {
+        let address = self.object_address(object);
+        let shape = &self.module.declarations[ty.index()].shape;
+        let header = header(self.instance.types[ty.index()], shape);
+        let header = self.imm32(header);
+        let flags = self.trusted(Region::Header);
+        self.ins().store(flags, header, address, place(0));
+        if let Some(len) = len {
+            self.ins().store(flags, len, address, place(ARRAY_LEN));
+        }
     }
 
     fn get_field(&mut self, ty: TypeIndex, field: u32, is_signed: bool) {

@@ -25,9 +25,12 @@ impl Fixture {
     }
 
     pub fn with_stack(stack_size_bytes: usize) -> Self {
+        Fixture::with_config(&Config { stack_size_bytes, ..Config::default() })
+    }
+
+    pub fn with_config(config: &Config) -> Self {
         let compiler = Arc::new(Compiler::new(&Settings::default()).unwrap());
-        let config = Config { stack_size_bytes, ..Config::default() };
-        let process = Process::new(&config, Arc::<Compiler>::clone(&compiler)).unwrap();
+        let process = Process::new(config, Arc::<Compiler>::clone(&compiler)).unwrap();
         Fixture { compiler, process, host: Vec::new() }
     }
 
