@@ -45,7 +45,7 @@ macro_rules! programs {
 programs! { EXAMPLES in "examples": example_hello example_plugin }
 
 programs! { PROGRAMS in "tests/programs":
-    arguments bad_input circular diamond exceptions exit_order files flat_dlfcn flat_hello flat_memory flat_modules flat_order
+    arguments bad_input circular diamond dyninfo_hello exceptions exit_order files flat_dlfcn flat_hello flat_memory flat_modules flat_order
     flat_pointers function_pointers heap
     interposition legacy_dylink libc missing_library missing_symbols no_start order_chain order_circle order_fan order_late
     order_layers order_listed order_shortcut plain plugins pointer_tables reactor

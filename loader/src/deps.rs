@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use dynvm_vm::module::Module;
+
 use crate::dialect::Dialect;
+use crate::dialect::dyninfo;
 use crate::dialect::flat::Flat;
 use crate::dso::{Dso, DsoId, DsoState, LoadBias};
 use crate::dylink::Dylink;
@@ -21,6 +24,15 @@ pub(crate) struct Batch {
     pub(crate) root: DsoId,
     /// Needed libraries that are nowhere.
     pub(crate) missing: Vec<Missing>,
+}
+
+/// How a library is loaded by a guest that does part of the dynamic linker's work itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Loads {
+    /// Whether the guest loads what the library needs.
+    pub(crate) needs_nothing: bool,
+    /// Address that the guest chose for its data.
+    pub(crate) base: Option<u32>,
 }
 
 /// A needed library that was not found.
@@ -104,6 +116,7 @@ pub(crate) fn read_opened(
     map: &mut LinkMap,
     search: &Search,
     found: Found,
+    loads: Loads,
 ) -> Result<Batch, LoadError> {
     let mark = map.next_id();
     if let Some(root) = map.by_identity(found.identity) {
@@ -113,8 +126,22 @@ pub(crate) fn read_opened(
     if map.main().is_some_and(|main| main.flat().is_some()) {
         make_flat(map, root);
     }
-    let missing = read_needed(map, search, mark)?;
+    if let Some(base) = loads.base {
+        place_at(map, root, base);
+    }
+    let needed = (!loads.needs_nothing).then(|| read_needed(map, search, mark));
+    let missing = needed.transpose()?.unwrap_or_default();
     Ok(Batch { mark, root, missing })
+}
+
+/// A `dyninfo` module gets the place that the guest made for it.
+fn place_at(map: &mut LinkMap, id: DsoId, base: u32) {
+    let dso = map.dso_mut(id);
+    let Dialect::Dyninfo(info) = &dso.dialect else { return };
+    dso.dialect = Dialect::Dyninfo(Arc::new(info.at(base)));
+    if let Some(dylink) = &mut dso.dylink {
+        dylink.room.memory_size = 0;
+    }
 }
 
 /// A preload is a path if it looks like one, else it is searched like a needed library, else it
@@ -166,6 +193,28 @@ fn add_needed(map: &mut LinkMap, asker: DsoId, id: DsoId) {
     }
 }
 
+/// Reads and decodes one file and its linking section.
+fn read_module(found: Found) -> Result<(Module, Option<Dylink>, Dialect), LoadError> {
+    let path = found.path.clone();
+    let bytes = found.read().map_err(|source| LoadError::Read { path: path.clone(), source })?;
+    let module = dynvm_jit::decode(bytes)
+        .map_err(|source| LoadError::Decode { path: path.clone(), source: Box::new(source) })?;
+    let malformed = |source| LoadError::Dylink { path: path.clone(), source };
+    if let Some(dylink) = Dylink::of_module(&module).map_err(malformed)? {
+        return Ok((module, Some(dylink), Dialect::Standard));
+    }
+    Ok(match dyninfo::of_module(&module).map_err(malformed)? {
+        Some((dylink, info)) => (module, Some(dylink), Dialect::Dyninfo(Arc::new(info))),
+        None => (module, None, Dialect::Standard),
+    })
+}
+
+/// What a file asks of the dynamic linker, without loading it.
+pub(crate) fn look_at(found: Found) -> Result<Dylink, LoadError> {
+    let (_, dylink, _) = read_module(found)?;
+    Ok(dylink.unwrap_or_default())
+}
+
 /// Reads and decodes one file and appends it to the link map.
 fn load(
     map: &mut LinkMap,
@@ -175,11 +224,7 @@ fn load(
 ) -> Result<DsoId, LoadError> {
     let (path, identity, origin) = (found.path.clone(), found.identity, found.origin.clone());
     let found_as = if is_main { String::new() } else { found.found_as.clone() };
-    let bytes = found.read().map_err(|source| LoadError::Read { path: path.clone(), source })?;
-    let module = dynvm_jit::decode(bytes)
-        .map_err(|source| LoadError::Decode { path: path.clone(), source: Box::new(source) })?;
-    let dylink = Dylink::of_module(&module)
-        .map_err(|source| LoadError::Dylink { path: path.clone(), source })?;
+    let (module, dylink, dialect) = read_module(found)?;
     let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned());
     let name: Arc<str> = file_name.unwrap_or_else(|| path.display().to_string()).into();
     let asker = needed_by.and_then(|id| map.find(id)).map_or("", |dso| &dso.name);
@@ -198,10 +243,12 @@ fn load(
         found_as,
         identity,
         origin,
-        symbols: SymbolTable::of_module(&module, dylink.as_ref()),
+        symbols: match &dialect {
+            Dialect::Dyninfo(info) => SymbolTable::of_dyninfo(info, &module, is_main),
+            _ => SymbolTable::of_module(&module, dylink.as_ref()),
+        },
         module: Arc::new(module),
         dylink,
-        dialect: Dialect::default(),
         is_main,
         needed: Vec::new(),
         needed_by,
@@ -213,7 +260,9 @@ fn load(
         state: DsoState::Loading,
         opened: u32::from(is_main),
         is_start: false,
-        is_pinned: false,
+        // Others hold addresses in such a module that nobody counts.
+        is_pinned: matches!(dialect, Dialect::Dyninfo(_)),
+        dialect,
         bound_to: Vec::new(),
         dependencies: Arc::from([]),
         searchlist: None,

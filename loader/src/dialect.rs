@@ -6,9 +6,11 @@
 //!
 //! - [`wasix`], [`toywasm`]: the functions that those hosts' C libraries call to open libraries.
 //! - [`emscripten`]: what side modules import of Emscripten's JavaScript.
+//! - [`dyninfo`]: libraries of ELF turned into wasm.
 //! - [`flat`]: programs of several modules without any linking section.
 //! - [`syscall`]: the system calls of Linux that the C libraries of older programs make.
 
+pub(crate) mod dyninfo;
 pub(crate) mod emscripten;
 pub(crate) mod flat;
 pub(crate) mod guest;
@@ -23,6 +25,7 @@ use dynvm_vm::HostFunction;
 use dynvm_vm::module::Import;
 use dynvm_vm::types::FuncType;
 
+use crate::deps::Loads;
 use crate::dso::Dso;
 
 use crate::linker::Linker;
@@ -35,6 +38,13 @@ pub(crate) struct State {
     /// The other modules of a flat program, if the main program is one.
     pub(crate) flat: Option<Vec<PathBuf>>,
     pub(crate) kernel: syscall::memory::Memory,
+    /// What the `dyninfo` modules have defined and wait for.
+    pub(crate) links: dyninfo::link::Links,
+    /// The same with those that are being loaded.
+    pub(crate) next_links: Option<dyninfo::link::Links>,
+    pub(crate) modules: dyninfo::system::Modules,
+    /// How the next library is loaded.
+    pub(crate) loads: Loads,
     pub(crate) closures: wasix::Closures,
 }
 
@@ -46,6 +56,8 @@ pub enum Dialect {
     Standard,
     /// It is part of a flat program.
     Flat(flat::Flat),
+    /// By a `dyninfo` section.
+    Dyninfo(dyninfo::Shared),
 }
 
 /// Name under which functions that are made on demand are kept; no module can import from it.
@@ -59,6 +71,9 @@ impl State {
         import: &Import,
         ty: &FuncType,
     ) -> Option<HostFunction> {
+        if dso.dyninfo().is_some() {
+            return dyninfo::system::function(&self.linker, import, ty);
+        }
         if import.module != "env" {
             return None;
         }

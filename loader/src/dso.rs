@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use dynvm_vm::context::{FuncId, GlobalSlot};
 use dynvm_vm::instance::InstanceId;
-use dynvm_vm::module::{Entity, EntityType, Module};
+use dynvm_vm::module::{Entity, EntityType, Import, Module};
 use dynvm_vm::types::{FuncIndex, RefType};
 
 use crate::dialect::Dialect;
+use crate::dialect::dyninfo::{self, Dyninfo};
 use crate::dialect::flat::Flat;
 use crate::dylink::{Dylink, Room};
 use crate::search::FileIdentity;
@@ -127,6 +128,7 @@ impl Dso {
     pub fn is_relocatable(&self) -> bool {
         let Some(dylink) = &self.dylink else { return false };
         let is_placed = dylink.room.memory_size > 0 && !self.imports_global("__memory_base");
+        let is_placed = is_placed || self.dyninfo().is_some();
         !(self.is_main && (self.defines_memory() || is_placed))
     }
 
@@ -135,7 +137,16 @@ impl Dso {
     pub fn flat(&self) -> Option<Flat> {
         match self.dialect {
             Dialect::Flat(flat) => Some(flat),
-            Dialect::Standard => None,
+            _ => None,
+        }
+    }
+
+    /// Its `dyninfo` section, if that is how it says what it needs.
+    #[must_use]
+    pub fn dyninfo(&self) -> Option<&Dyninfo> {
+        match &self.dialect {
+            Dialect::Dyninfo(info) => Some(info),
+            _ => None,
         }
     }
 
@@ -187,7 +198,7 @@ impl Dso {
     #[must_use]
     pub fn memory_pages_imported(&self) -> u64 {
         let pages = self.module.imports.iter().filter_map(|import| match import.ty {
-            EntityType::Memory(ty) if import.module == "env" => Some(ty.pages_min),
+            EntityType::Memory(ty) if self.is_of_process(import) => Some(ty.pages_min),
             _ => None,
         });
         pages.max().unwrap_or(0)
@@ -238,7 +249,7 @@ impl Dso {
     #[must_use]
     pub fn table_len_imported(&self) -> u64 {
         let lens = self.module.imports.iter().filter_map(|import| match import.ty {
-            EntityType::Table(ty) if import.module == "env" => Some(ty.len_min),
+            EntityType::Table(ty) if self.is_of_process(import) => Some(ty.len_min),
             _ => None,
         });
         lens.max().unwrap_or(0)
@@ -256,10 +267,18 @@ impl Dso {
         crate::resolve::address(self, symbol)
     }
 
+    /// Whether an import of a memory or table comes from where the process's are.
+    fn is_of_process(&self, import: &Import) -> bool {
+        import.module == "env" || import.module == "sys" && self.dyninfo().is_some()
+    }
+
     /// Values of the imported globals that are known before anything is bound.
     #[must_use]
-    pub fn bases(&self) -> [(&'static str, u64); 4] {
-        [
+    pub fn bases(&self) -> Vec<(&'static str, u64)> {
+        if self.dyninfo().is_some() {
+            return vec![("got", dyninfo::data_base(self)), ("plt", self.bias.table_base.into())];
+        }
+        vec![
             ("__memory_base", self.bias.memory_base),
             ("__memory_base32", self.bias.memory_base),
             ("__table_base", self.bias.table_base.into()),

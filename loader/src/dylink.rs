@@ -142,6 +142,11 @@ pub enum DylinkError {
     },
     /// `WASM_DYLINK_MEM_INFO` twice.
     RepeatedMemInfo,
+    /// A `dyninfo` section that is no JSON, or does not fit the module.
+    Dyninfo {
+        /// What is wrong with it.
+        detail: String,
+    },
     /// A needed library without a name, or with a NUL in it.
     BadNeeded {
         /// The name.
@@ -174,6 +179,7 @@ impl fmt::Display for DylinkError {
                 write!(f, "expected an alignment of {of} up to 2^{ALIGN_LOG2_MAX}, found 2^{log2}")
             }
             DylinkError::RepeatedMemInfo => f.write_str("expected one `mem-info`, found another"),
+            DylinkError::Dyninfo { detail } => write!(f, "the `dyninfo` section: {detail}"),
             DylinkError::BadNeeded { name } => {
                 write!(f, "expected the name of a needed library, found `{}`", name.escape_debug())
             }

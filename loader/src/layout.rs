@@ -12,9 +12,10 @@ use std::ops::Range;
 
 use dynvm_vm::Process;
 
+use crate::dialect::dyninfo::{self, Dyninfo};
 use crate::dialect::flat;
 use crate::dso::{Dso, DsoId, LoadBias};
-use crate::dylink::Room;
+use crate::dylink::{DylinkError, Room};
 use crate::error::LoadError;
 use crate::link_map::LinkMap;
 
@@ -58,7 +59,11 @@ impl Space {
             let room = main.dylink.as_ref().map(|dylink| dylink.room).unwrap_or_default();
             let pages = main.memory_pages_imported().max(main.memory_pages_defined());
             // Where in an imported memory its data lies is not told, only that none is at null.
-            let first = if main.defines_memory() { 0 } else { FIRST_ADDRESS };
+            let first = match main.dyninfo() {
+                Some(_) => dyninfo::LINK_BASE.into(),
+                None if main.defines_memory() => 0,
+                None => FIRST_ADDRESS,
+            };
             let placed = Some(u64::from(room.memory_size)).filter(|size| *size > 0);
             let pages = match main.flat() {
                 Some(_) if !main.defines_memory() => pages.max(flat::MEMORY_PAGES),
@@ -67,7 +72,9 @@ impl Space {
             let placed_pages = placed.map_or(0, |size| (first + size).div_ceil(PAGE_BYTES));
             self.main_end = pages.max(placed_pages) * PAGE_BYTES;
             cursor = cursor.max(self.main_end);
-            slot = slot.max(main.table_len_imported()).max(main.table_len_defined());
+            // A `dyninfo` program asks for all the table that there will ever be.
+            let imported = if main.dyninfo().is_some() { 0 } else { main.table_len_imported() };
+            slot = slot.max(imported).max(main.table_len_defined());
             slot = slot.max(1 + u64::from(room.table_size));
         }
         if !ids.iter().any(|id| map.dso(*id).is_relocatable()) {
@@ -79,7 +86,8 @@ impl Space {
             map.dso(*id).flat().is_some() && map.dso(*id).imports_global("__stack_pointer")
         });
         let has_stack = map.main().is_some_and(Dso::exports_stack_pointer);
-        if (has_relocatable || is_stack_asked_for) && !has_stack {
+        let is_dyninfo = map.main().is_some_and(|main| main.dyninfo().is_some());
+        if (has_relocatable || is_stack_asked_for || is_dyninfo) && !has_stack {
             self.stack = align_up(cursor, ALIGN_BYTES)..cursor + align_up(stack_size_bytes, 16);
             cursor = self.stack.end;
         }
@@ -104,6 +112,9 @@ impl Space {
         self.heap_base = align_up(cursor, ALIGN_BYTES);
         grow_memory_to(process, self.heap_base.div_ceil(PAGE_BYTES), map, &ids)?;
         grow_table_to(process, slot, map, &ids)?;
+        if is_dyninfo && process.grow_memory(dyninfo::HEAP_PAGES).is_err() {
+            tracing::debug!(target: "dynvm::files", "no memory is left for the program's heap");
+        }
         self.heap_end = process.memory_pages() * PAGE_BYTES;
         Ok(())
     }
@@ -120,6 +131,7 @@ impl Space {
             let dso = map.dso_mut(*id);
             let room = dso.room();
             if dso.is_relocatable() {
+                clear_chosen(dso, process)?;
                 let size = footprint(room.memory_size.into());
                 dso.memory = self.take_memory(process, size, memory_align(room), &dso.name)?;
                 let first = self.take_slots(
@@ -223,8 +235,25 @@ fn clear(process: &mut Process, slot: u64) {
     assert!(cleared.is_ok(), "slot {slot} was given out and is not in the table");
 }
 
+/// Zeroes the place that the guest chose for the data of a dso.
+fn clear_chosen(dso: &Dso, process: &mut Process) -> Result<(), LoadError> {
+    let Some((base, size)) = dso.dyninfo().and_then(Dyninfo::chosen) else { return Ok(()) };
+    let (start, end) = (base as usize, base as usize + size as usize);
+    match process.memory_mut().get_mut(start..end) {
+        Some(place) => place.fill(0),
+        None => {
+            let detail = format!("its data do not fit into memory at {base:#x}");
+            let source = DylinkError::Dyninfo { detail };
+            return Err(LoadError::Dylink { path: dso.path.clone(), source });
+        }
+    }
+    Ok(())
+}
+
 fn set_bias(dso: &mut Dso) {
-    dso.bias = LoadBias { memory_base: dso.memory.start, table_base: dso.table.start };
+    let chosen = dso.dyninfo().and_then(Dyninfo::chosen).map(|(base, _)| u64::from(base));
+    let memory_base = chosen.unwrap_or(dso.memory.start);
+    dso.bias = LoadBias { memory_base, table_base: dso.table.start };
     tracing::debug!(target: "dynvm::files", "{}: {}", dso.name, dso.bias);
 }
 

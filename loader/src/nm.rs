@@ -5,6 +5,7 @@ use std::path::Path;
 
 use dynvm_vm::module::{EntityType, Module};
 
+use crate::dialect::dyninfo::{self, Dyninfo};
 use crate::dylink::Dylink;
 use crate::error::LoadError;
 use crate::symbol::{Binding, SymbolKind, SymbolTable, Visibility};
@@ -49,20 +50,37 @@ pub fn read(path: &Path) -> Result<Vec<Entry>, LoadError> {
         .map_err(|source| LoadError::Decode { path: path.to_owned(), source: Box::new(source) })?;
     let dylink = Dylink::of_module(&module)
         .map_err(|source| LoadError::Dylink { path: path.to_owned(), source })?;
-    Ok(entries(&module, dylink.as_ref()))
+    let info = dyninfo::of_module(&module)
+        .map_err(|source| LoadError::Dylink { path: path.to_owned(), source })?;
+    Ok(match info.filter(|_| dylink.is_none()) {
+        Some((_, info)) => dyninfo_entries(&module, &info),
+        None => entries(&module, dylink.as_ref()),
+    })
+}
+
+/// The symbols of a module with a `dyninfo` section, by name.
+fn dyninfo_entries(module: &Module, info: &Dyninfo) -> Vec<Entry> {
+    let mut entries = defined(&SymbolTable::of_dyninfo(info, module, false), module);
+    entries.extend(info.needed().map(|(name, key)| Entry {
+        address: None,
+        letter: 'U',
+        name: name.to_owned(),
+        note: Some(key.to_owned()),
+    }));
+    entries.sort_by(|one, other| one.name.cmp(&other.name).then(one.note.cmp(&other.note)));
+    entries
 }
 
 /// The symbols of a module, by name.
 #[must_use]
 pub fn entries(module: &Module, dylink: Option<&Dylink>) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = defined(module, dylink);
+    let mut entries = defined(&SymbolTable::of_module(module, dylink), module);
     entries.extend(undefined(module, dylink));
     entries.sort_by(|one, other| one.name.cmp(&other.name).then(one.note.cmp(&other.note)));
     entries
 }
 
-fn defined(module: &Module, dylink: Option<&Dylink>) -> Vec<Entry> {
-    let table = SymbolTable::of_module(module, dylink);
+fn defined(table: &SymbolTable, module: &Module) -> Vec<Entry> {
     let entry = |(name, symbol): (&std::sync::Arc<str>, &crate::symbol::Symbol)| {
         let is_weak = symbol.binding == Binding::Weak;
         let (address, strong, weak, note) = match symbol.kind {

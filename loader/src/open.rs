@@ -7,6 +7,7 @@ use std::time::Instant;
 use dynvm_vm::{Placement, Process};
 
 use crate::deps::{self, Batch};
+use crate::dialect::dyninfo;
 use crate::dialect::flat::{self, Flat};
 use crate::dso::{Dso, DsoId};
 use crate::error::LoadError;
@@ -14,7 +15,7 @@ use crate::init;
 use crate::linker::{Linker, lock};
 use crate::relocate::{self, Relocation};
 use crate::resolve::{References, Resolver};
-use crate::search::{Found, host_path};
+use crate::search::{Found, Searched, host_path};
 use crate::{bind, compile, dlfcn};
 
 /// A batch that is loaded and relocated, but not constructed.
@@ -95,6 +96,23 @@ fn open_again(linker: &mut Linker, root: DsoId, flags: dlfcn::Flags) -> Opened {
     Opened { root, order }
 }
 
+/// What a library that the guest names asks for, without loading it: its dso if it is loaded, the
+/// size of its data, and the names of what it needs.
+pub(crate) fn look_at(
+    linker: &Linker,
+    name: &str,
+) -> Result<(Option<DsoId>, u32, Vec<String>), LoadError> {
+    let found = linker.search.library(name, linker.map.main());
+    let not_found =
+        |searched: Searched| LoadError::NotFound { name: name.to_owned(), searched: searched.0 };
+    let found = found.map_err(not_found)?;
+    if let Some(id) = linker.map.by_identity(found.identity) {
+        return Ok((Some(id), 0, Vec::new()));
+    }
+    let dylink = deps::look_at(found)?;
+    Ok((None, dylink.room.memory_size, dylink.needed))
+}
+
 /// Loads the library at a path of the host's.
 pub(crate) fn open_path(
     linker: &Mutex<Linker>,
@@ -117,7 +135,10 @@ fn open_found(
     found: Found,
     flags: dlfcn::Flags,
 ) -> Result<Opened, LoadError> {
-    let read = |linker: &mut Linker| deps::read_opened(&mut linker.map, &linker.search, found);
+    let read = |linker: &mut Linker| {
+        let loads = std::mem::take(&mut linker.dialects.loads);
+        deps::read_opened(&mut linker.map, &linker.search, found, loads)
+    };
     load(linker, process, flags, read)
 }
 
@@ -154,6 +175,9 @@ fn load(
         return Err(error);
     }
     linker.map.commit(mark);
+    if let Some(links) = linker.dialects.next_links.take() {
+        linker.dialects.links = links;
+    }
     tracing::debug!(target: "dynvm::statistics", "{}", linker.statistics);
     let order = linker.map.dso(root).dependencies.iter().rev().copied().collect();
     Ok(Opened { root, order })
@@ -176,6 +200,7 @@ fn link(
     let started = Instant::now();
     let references = prepare(linker, process, &batch, flags)?;
     let Linker { map, space, slots, unbound, .. } = linker;
+    dyninfo::note_slots(map, slots, process, mark);
     let fresh = bind::assign_slots(map, slots, space, process, &references)?;
     // Beyond this point every symbol has its final address.
 
@@ -194,7 +219,15 @@ fn link(
             .map_err(|source| LoadError::Vm { dso: process.func_name(func), source })?;
     }
     init::find_constructors(&mut linker.map, mark, process)?;
-    let relocations = linker.map.from(mark).map(|dso| Relocation::of_dso(dso, process));
+    let whom = |source| LoadError::Vm { dso: "the function table".to_owned(), source };
+    dyninfo::fill_table(&linker.map, process, mark).map_err(whom)?;
+    let (links, mut patches) = dyninfo::link::link(&linker.dialects.links, &linker.map, mark);
+    linker.dialects.next_links = (!patches.is_empty()).then_some(links);
+    let relocations = linker.map.from(mark).map(|dso| {
+        let mut relocation = Relocation::of_dso(dso, process);
+        relocation.patches = patches.remove(&dso.id).unwrap_or_default();
+        relocation
+    });
     let mut relocations: Vec<Relocation> = relocations.collect();
     if linker.dialects.flat.is_some() {
         // The first module of the command line is the last to copy its segments.

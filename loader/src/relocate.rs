@@ -6,6 +6,7 @@ use dynvm_vm::types::ValType;
 use dynvm_vm::value::Value;
 use dynvm_vm::{Process, Stop};
 
+use crate::dialect::dyninfo::link::Patch;
 use crate::dso::Dso;
 use crate::error::LoadError;
 
@@ -17,6 +18,8 @@ pub(crate) struct Relocation {
     pub(crate) data: Option<FuncId>,
     pub(crate) tls: Option<(FuncId, Value)>,
     pub(crate) tls_data: Option<FuncId>,
+    /// What linking its `dyninfo` section changes, here and in modules that waited for it.
+    pub(crate) patches: Vec<Patch>,
 }
 
 impl Relocation {
@@ -45,6 +48,7 @@ impl Relocation {
                 .filter(|_| is_ours),
             tls: func("__wasm_init_tls").zip(pointer).filter(|_| !dso.tls.is_empty()),
             tls_data: func("__wasm_apply_tls_relocs").filter(|_| !dso.tls.is_empty()),
+            patches: Vec::new(),
         }
     }
 }
@@ -57,6 +61,12 @@ pub(crate) fn run(process: &mut Process, batch: &[Relocation]) -> Result<(), Loa
     // The start function zeroes bss, so it must come before the relocations of data.
     for dso in batch {
         stopped(dso, "its start function", process.start(dso.instance))?;
+    }
+    for dso in batch {
+        for patch in &dso.patches {
+            tracing::trace!(target: "dynvm::reloc", "{}: {patch:x?}", dso.name);
+            stopped(dso, "the linking of its data", patch.apply(process))?;
+        }
     }
     for dso in batch {
         call(process, dso, dso.data, "the relocation of its data", &[])?;

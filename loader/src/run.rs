@@ -8,6 +8,7 @@ use dynvm_vm::types::{FuncIndex, ValType};
 use dynvm_vm::value::Value;
 use dynvm_vm::{Process, Stop, Trap};
 
+use crate::dialect::dyninfo::start;
 use crate::dso::Dso;
 use crate::error::LoadError;
 use crate::linker::{Linker, lock};
@@ -20,6 +21,7 @@ const ENTRY_POINTS: [&str; 4] = ["_start", "__main_argc_argv", "__main_void", "m
 pub(crate) fn check_entry_point(main: &Dso) -> Result<(), LoadError> {
     let mut names = ENTRY_POINTS.iter().chain(&["_initialize"]);
     let has_entry = names.any(|name| main.exported_function(name).is_some());
+    let has_entry = has_entry || main.dyninfo().is_some_and(|info| info.entry().is_some());
     // The start function of a module made for the dynamic linker only zeroes its data.
     if has_entry || (main.dylink.is_none() && main.module.start.is_some()) {
         return Ok(());
@@ -46,6 +48,11 @@ pub(crate) fn main(
         let Some(main) = linker.map.main() else {
             return Err(Trap::new(TrapCode::Host, "no main program was opened").into());
         };
+        if let Some(entry) = start::entry(main, process) {
+            tracing::debug!(target: "dynvm::init", "calling {}", process.func_name(entry.func));
+            drop(linker);
+            return start::run(shared, process, entry, args);
+        }
         let Some((name, index)) = entry_point(main) else {
             tracing::debug!(target: "dynvm::init", "{} has no entry point", main.name);
             return Ok(());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dynvm_vm::module::{ConstExpr, ConstOp, Entity, EntityType, Import, Module};
 use dynvm_vm::types::{FuncIndex, GlobalIndex, TagIndex, ValType};
 
+use crate::dialect::dyninfo::{self, Dyninfo};
 use crate::dylink::{Dylink, SymbolFlags};
 
 /// Exports that are never symbols: they belong to the dso alone, or to the loader.
@@ -125,6 +126,24 @@ impl SymbolTable {
         SymbolTable { symbols }
     }
 
+    /// The symbols that a `dyninfo` section defines. The main program's data stay where they were
+    /// linked.
+    #[must_use]
+    pub(crate) fn of_dyninfo(info: &Dyninfo, module: &Module, is_main: bool) -> SymbolTable {
+        let link_base = u64::from(dyninfo::LINK_BASE);
+        let data = info.data().map(|(name, offset)| {
+            let absolute = SymbolKind::Absolute(link_base + offset);
+            (name, if is_main { absolute } else { SymbolKind::Data(offset) })
+        });
+        let functions = info.functions(module);
+        let functions = functions.map(|(name, func)| (name, SymbolKind::Function(func)));
+        let symbol = |(name, kind): (&str, SymbolKind)| {
+            let (binding, visibility) = (Binding::Global, Visibility::Default);
+            (Arc::from(name), Symbol { kind, binding, visibility })
+        };
+        SymbolTable { symbols: data.chain(functions).map(symbol).collect() }
+    }
+
     /// The definition of `name` that other dsos see.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Symbol> {
@@ -193,7 +212,7 @@ impl ConstGlobals {
         for import in &module.imports {
             let EntityType::Global(ty) = import.ty else { continue };
             let base = bases.iter().find(|(name, _)| *name == import.field);
-            let is_base = import.module == "env" && !ty.is_mutable;
+            let is_base = matches!(import.module.as_str(), "env" | "sys") && !ty.is_mutable;
             values.0.push(base.filter(|_| is_base).map(|(_, value)| *value));
         }
         // Validation lets an initial value refer to earlier globals only.

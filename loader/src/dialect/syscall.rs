@@ -106,7 +106,6 @@ pub(crate) enum Numbers {
     /// i386's, as the `musl` of the `wasm.js` experiment.
     I386,
     /// x86-64's, as the C library of `dyninfo` programs.
-    #[expect(dead_code, reason = "no dialect that counts so is here yet")]
     X86_64,
 }
 
@@ -125,7 +124,11 @@ pub(crate) fn call(
     run(linker, process, entry, &|| format!("system call {number}"), args)
 }
 
-#[expect(dead_code, reason = "no dialect that asks so is here yet")]
+/// Whether there is a system call with a name.
+pub(crate) fn has_name(name: &str) -> bool {
+    TABLE.iter().any(|entry| entry.0 == name)
+}
+
 /// The system call with a name; `None` if there is none.
 pub(crate) fn call_by_name(
     linker: &Mutex<Linker>,

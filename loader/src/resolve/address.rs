@@ -4,6 +4,7 @@ use dynvm_vm::module::{Entity, Import};
 use dynvm_vm::types::{GlobalIndex, GlobalType, ValType};
 
 use super::{Reference, Resolver, Unresolved, is_weak};
+use crate::dialect::dyninfo;
 use crate::dso::{Dso, DsoId};
 use crate::error::{LoadError, Mismatch};
 use crate::symbol::{Symbol, SymbolKind};
@@ -23,6 +24,11 @@ impl Resolver<'_> {
             "GOT.mem" => self.data_pointer(dso, name)?,
             "GOT.func" => self.function_pointer(dso, name, depth)?,
             "env" => self.env_global(dso, name, expected)?,
+            "sys" if dso.dyninfo().is_some() => {
+                let bases = dyninfo::bases(self.map, dso);
+                let base = bases.iter().find(|(base, _)| *base == name);
+                Reference::Address(base.ok_or(Unresolved::Undefined)?.1)
+            }
             _ => match self.export_of_module(import) {
                 Some((id, Entity::Global(global))) => {
                     self.shared_global(dso, name, expected, id, global)?

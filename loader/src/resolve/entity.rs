@@ -27,7 +27,9 @@ impl Resolver<'_> {
             let index = if is_64 { "64-bit" } else { "32-bit" };
             format!("a {shared}memory of {index} addresses and pages of 2^{page_log2} bytes")
         };
-        let (reference, found, defined_by) = if import.module == "env" && import.field == "memory" {
+        let is_system = import.module == "sys" && dso.dyninfo().is_some();
+        let is_process = (import.module == "env" || is_system) && import.field == "memory";
+        let (reference, found, defined_by) = if is_process {
             let is_shared = self.process.is_memory_shared();
             (Reference::ProcessMemory, (false, is_shared, 16), "the loader")
         } else {
@@ -58,9 +60,12 @@ impl Resolver<'_> {
             let index = if is_64 { "64-bit" } else { "32-bit" };
             format!("a table of {element} with {index} indices")
         };
-        let is_process = import.module == "env"
-            && (import.field == "__indirect_function_table"
-                || import.field == "table" && dso.flat().is_some());
+        let is_process = match (import.module.as_str(), import.field.as_str()) {
+            ("env", "__indirect_function_table") => true,
+            ("env", "table") => dso.flat().is_some(),
+            ("sys", "table") => dso.dyninfo().is_some(),
+            _ => false,
+        };
         let expected = kind(self.process, dso, ty);
         let (reference, found, defined_by) = if is_process {
             (Reference::ProcessTable, (RefType::FUNCREF, false), "the loader")

@@ -82,7 +82,8 @@ impl Kernel<'_> {
         if linker.dialects.kernel.heap.is_none() {
             let start = heap_base(&linker).unwrap_or(linker.space.heap_base);
             let (main_end, heap_end) = (linker.space.main_end, linker.space.heap_end);
-            let end = if main_end > 0 { main_end } else { heap_end };
+            let is_dyninfo = linker.map.main().is_some_and(|main| main.dyninfo().is_some());
+            let end = if main_end > 0 && !is_dyninfo { main_end } else { heap_end };
             let end = end.max(start);
             linker.dialects.kernel.heap = Some(Break { start, current: start, end });
         }
