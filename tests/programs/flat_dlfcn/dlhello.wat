@@ -5,7 +5,7 @@
 ;;!
 ;;! run: --flat $TMP/dlhello.wasm -- dlmars.wasm world
 ;;! stdout: dlopen failed:
-;;! stdout: cannot find `dlmars.wasm`
+;;! stdout: dlmars.wasm: cannot open shared object file: No such file or directory
 ;;! stdout:   searched ../../../examples/libc
 ;;! stdout:   searched $TMP
 ;;! stdout:   searched /lib
@@ -16,7 +16,7 @@
 ;;!
 ;;! run: --flat $TMP/dlhello.wasm -- dlworld.wasm mars
 ;;! stdout: dlsym failed:
-;;! stdout: undefined symbol `mars` in `dlworld.wasm`
+;;! stdout: $TMP/dlworld.wasm: undefined symbol: mars
 ;;! stderr: dynvm: wasm trap: host function failed: the program aborted
 ;;! stderr:   #0 dlhello.wasm!main+0x42
 ;;! exit: 134
