@@ -214,9 +214,13 @@ pub struct Run {
     /// Call this exported function with ARGS instead of running the program, and print its results
     #[arg(long, value_name = "FUNCTION")]
     pub invoke: Option<String>,
-    /// Print what loading cost to stderr
+    /// Print what each phase cost to stderr
     #[arg(long)]
     pub stats: bool,
+    /// Tell `perf` where code lies: `perfmap`, or `jitdump` for `perf record -k mono` and `perf
+    /// inject --jit`
+    #[arg(long, value_name = "FORMAT")]
+    pub profile: Option<dynvm::Profile>,
     /// The program, and what it gets as arguments
     #[arg(required = true, trailing_var_arg = true, value_names = ["PROG.wasm", "ARGS"])]
     pub program: Vec<OsString>,

@@ -1,6 +1,8 @@
 //! Why a program could not be loaded, or did not end by returning.
 
 use std::fmt;
+use std::io;
+use std::path::PathBuf;
 
 use dynvm_loader::LoadError;
 use dynvm_relink::RelinkError;
@@ -16,6 +18,13 @@ pub enum Error {
     Load(Box<LoadError>),
     /// The program could not be linked.
     Relink(Box<RelinkError>),
+    /// The file for `perf` cannot be written.
+    Profile {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The guest trapped, or asked to exit.
     Stop(Stop),
 }
@@ -26,6 +35,9 @@ impl fmt::Display for Error {
             Error::Wasi(error) => error.fmt(f),
             Error::Load(error) => error.fmt(f),
             Error::Relink(error) => error.fmt(f),
+            Error::Profile { path, source } => {
+                write!(f, "cannot write the profile `{}`: {source}", path.display())
+            }
             Error::Stop(stop) => stop.fmt(f),
         }
     }
@@ -37,6 +49,7 @@ impl std::error::Error for Error {
             Error::Wasi(error) => error.source(),
             Error::Load(error) => error.source(),
             Error::Relink(error) => error.source(),
+            Error::Profile { source, .. } => Some(source),
             Error::Stop(_) => None,
         }
     }

@@ -62,6 +62,7 @@ impl Failure {
                 RelinkError::Write { .. } => 1,
                 _ => LOAD,
             },
+            Failure::Runtime(Error::Profile { .. }) => 1,
             Failure::Runtime(_) | Failure::Trap(_) => TRAP,
             Failure::Output(_) | Failure::Cache { .. } => 1,
         }

@@ -16,6 +16,7 @@
 #![warn(missing_docs)]
 
 mod error;
+mod profile;
 mod runtime;
 
 pub use dynvm_jit as jit;
@@ -25,4 +26,5 @@ pub use dynvm_vm as vm;
 pub use dynvm_wasi as wasi;
 
 pub use error::Error;
+pub use profile::Profile;
 pub use runtime::{Options, Runtime, list};

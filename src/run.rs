@@ -28,6 +28,7 @@ pub fn run(run: &cli::Run) -> Result<u8, Failure> {
     options.heap_bytes_max = run.max_gc_heap;
     options.is_heap_stressed = run.is_heap_stressed;
     options.time_limit = run.timeout;
+    options.profile = run.profile;
     options.is_nan_canonical = run.code.is_nan_canonical;
     options.is_lazy = run.bind == cli::Bind::Lazy;
     options.compile = compile_time(run.compile)?;

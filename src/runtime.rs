@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dynvm_jit::CompileTime;
 use dynvm_loader::ldd::Listing;
@@ -16,6 +16,7 @@ use dynvm_vm::{Config, HeapStats, Interrupter, Stop, Trap};
 use dynvm_wasi::Wasi;
 
 use crate::error::Error;
+use crate::profile::Profile;
 
 /// What to load with, and what the guest may see.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +48,8 @@ pub struct Options {
     pub progress: Option<Progress>,
     /// Where compiled code is kept for the next time; `None` keeps nothing.
     pub cache: Option<Cache>,
+    /// Which file is written for `perf`, if one is.
+    pub profile: Option<Profile>,
     /// How long the guest may run, loading included. Then it ends with `TrapCode::Interrupted`, but
     /// for a host function that it waits in.
     pub time_limit: Option<Duration>,
@@ -121,6 +124,8 @@ impl GuestFiles for View {
 pub struct Runtime {
     loader: Loader,
     arguments: Vec<String>,
+    /// How long the guest ran, loading not included.
+    ran: Duration,
 }
 
 impl Runtime {
@@ -130,13 +135,21 @@ impl Runtime {
     /// # Errors
     /// If anything is missing or wrong.
     pub fn open(path: &Path, options: &Options) -> Result<Runtime, Error> {
-        let mut loader = Loader::new(options.loader()?)?;
+        let mut loader_options = options.loader()?;
+        if let Some(profile) = options.profile {
+            let writer = profile.start();
+            let writer =
+                writer.map_err(|source| Error::Profile { path: profile.path(), source })?;
+            loader_options.code_listener = Some(Arc::new(writer));
+        }
+        let mut loader = Loader::new(loader_options)?;
         if let Some(limit) = options.time_limit {
             let interrupter = loader.process().interrupter();
             std::thread::spawn(move || interrupt_after(limit, &interrupter));
         }
         loader.open_main(path)?;
-        Ok(Runtime { loader, arguments: options.wasi.arguments().to_vec() })
+        let arguments = options.wasi.arguments().to_vec();
+        Ok(Runtime { loader, arguments, ran: Duration::ZERO })
     }
 
     /// Runs the program to its end and gives its exit status.
@@ -144,7 +157,10 @@ impl Runtime {
     /// # Errors
     /// If it traps, or has no entry point.
     pub fn run(&mut self) -> Result<u32, Error> {
-        match self.loader.run(&self.arguments) {
+        let started = Instant::now();
+        let outcome = self.loader.run(&self.arguments);
+        self.ran += started.elapsed();
+        match outcome {
             Ok(()) => Ok(0),
             Err(LoadError::Stopped { stop: Stop::Exit(status), .. }) => Ok(status),
             Err(LoadError::Stopped { stop, .. }) => Err(stop.into()),
@@ -158,7 +174,10 @@ impl Runtime {
     /// # Errors
     /// If there is no such function, the arguments do not fit, or it does not return.
     pub fn invoke(&mut self, name: &str, arguments: &[String]) -> Result<Vec<Value>, Error> {
-        self.loader.invoke(name, arguments).map_err(|error| match error {
+        let started = Instant::now();
+        let results = self.loader.invoke(name, arguments);
+        self.ran += started.elapsed();
+        results.map_err(|error| match error {
             LoadError::Stopped { stop, .. } => Error::Stop(stop),
             error => error.into(),
         })
@@ -208,11 +227,12 @@ impl Runtime {
         text
     }
 
-    /// What loading has cost, as text.
+    /// What loading and running have cost, phase by phase, as text.
     #[must_use]
     pub fn statistics(&self) -> impl fmt::Display {
         let statistics = self.loader.statistics();
         let heap = self.loader.process().heap_stats();
+        let ran = self.ran;
         fmt::from_fn(move |f| {
             let dynvm_loader::Statistics {
                 dsos,
@@ -223,14 +243,17 @@ impl Runtime {
                 imports,
                 code_bytes,
                 read,
+                validate,
                 bind,
                 compile,
+                place,
                 lazy,
             } = &statistics;
-            writeln!(f, "{dsos} modules of {bytes} bytes: read and decoded in {read:.1?}")?;
+            write!(f, "{dsos} modules of {bytes} bytes: found and read in {read:.1?}, ")?;
+            writeln!(f, "decoded and validated in {validate:.1?}")?;
             writeln!(f, "{imports} imports bound in {bind:.1?}")?;
             write!(f, "{functions} functions ({functions_cached} cached) of {code_bytes} bytes ")?;
-            write!(f, "compiled and linked in {compile:.1?}")?;
+            write!(f, "compiled in {compile:.1?}, placed in {place:.1?}")?;
             if lazy.deferred > 0 {
                 let dynvm_jit::LazyStatistics { deferred, compiled, first_calls, waited, .. } =
                     lazy;
@@ -244,9 +267,20 @@ impl Runtime {
                 write!(f, "{live_bytes} bytes alive at the last, {peak_bytes} in use at most, ")?;
                 write!(f, "{handles} references held by the host")?;
             }
-            Ok(())
+            write!(f, "\nran for {ran:.1?}")?;
+            match peak_memory_kib() {
+                Some(kib) => write!(f, ", at most {:.1} MiB of memory used", kib as f64 / 1024.0),
+                None => Ok(()),
+            }
         })
     }
+}
+
+/// The most memory that this process has had at once, in KiB.
+fn peak_memory_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 /// What the program at `path` would load, and what is missing, without compiling anything.

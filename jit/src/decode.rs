@@ -36,13 +36,13 @@ pub(crate) fn value_type(ty: wasmparser::ValType) -> ValType {
 }
 
 /// Decodes and validates a module in the binary format.
-pub fn decode(bytes: impl Into<Arc<[u8]>>) -> Result<Module, DecodeError> {
+pub fn decode(bytes: impl Into<Vec<u8>>) -> Result<Module, DecodeError> {
     decode_as(Standard::NEWEST, bytes)
 }
 
 /// Decodes a module and validates it by the rules of a version of the standard: what is younger is
 /// refused.
-pub fn decode_as(standard: Standard, bytes: impl Into<Arc<[u8]>>) -> Result<Module, DecodeError> {
+pub fn decode_as(standard: Standard, bytes: impl Into<Vec<u8>>) -> Result<Module, DecodeError> {
     let bytes = bytes.into();
     let features = standard.features();
     check_header(&bytes)?;
@@ -64,7 +64,28 @@ pub fn decode_as(standard: Standard, bytes: impl Into<Arc<[u8]>>) -> Result<Modu
     let mut module = decoder.module;
     module.globals_assigned = vec![false; module.globals.len()];
     bodies::validate(functions, features, &mut module)?;
-    module.bytes = bytes;
+    module.bytes = Arc::new(bytes);
+    Ok(module)
+}
+
+/// Decodes a module that this very build has validated before, and found to assign these globals
+/// ([`Module::globals_assigned`]): nothing is checked again. Of bytes that are not valid something
+/// is compiled that is not either.
+pub fn decode_validated(
+    bytes: impl Into<Vec<u8>>,
+    globals_assigned: Vec<bool>,
+) -> Result<Module, DecodeError> {
+    let bytes = bytes.into();
+    let mut decoder = Decoder::default();
+    let mut parser = Parser::new(0);
+    parser.set_features(Standard::NEWEST.features());
+    for payload in parser.parse_all(&bytes) {
+        decoder.payload(payload?)?;
+    }
+    let mut module = decoder.module;
+    assert_eq!(globals_assigned.len(), module.globals.len(), "they are of another module");
+    module.globals_assigned = globals_assigned;
+    module.bytes = Arc::new(bytes);
     Ok(module)
 }
 

@@ -146,7 +146,7 @@ impl LazyCompiler {
     }
 
     /// The functions of a bound instance are compiled when they are called, but for those of
-    /// `known`, which have their code.
+    /// `known`, whose code is to be published next.
     ///
     /// # Errors
     /// If the system has no memory.
@@ -154,7 +154,7 @@ impl LazyCompiler {
         &self,
         process: &mut Process,
         id: InstanceId,
-        known: SomeCode,
+        known: &[DefinedFuncIndex],
     ) -> Result<(), vm::Error> {
         let instance = Arc::clone(process.instance(id));
         process.defer(id)?;
@@ -163,12 +163,11 @@ impl LazyCompiler {
             return Ok(());
         }
         let mut stages = vec![Stage::Waiting; bodies.len()];
-        known.iter().for_each(|(func, _)| stages[func.index()] = Stage::Compiled);
+        known.iter().for_each(|func| stages[func.index()] = Stage::Compiled);
         let mut order: Vec<u32> = (0..bodies.len() as u32).collect();
         order.sort_by_key(|index| std::cmp::Reverse(bodies[*index as usize].len()));
         let deferred = bodies.len() - known.len();
         let first = process.defined_func(id, DefinedFuncIndex(0));
-        process.publish_some(id, known);
 
         let mut state = self.shared.lock();
         state.statistics.deferred += deferred;

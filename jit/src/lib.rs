@@ -22,6 +22,6 @@ mod translate;
 use dynvm_vm as vm;
 
 pub use compiler::{Compiler, OptLevel, Settings};
-pub use decode::{Standard, decode, decode_as};
+pub use decode::{Standard, decode, decode_as, decode_validated};
 pub use error::{CompileError, DecodeError, Feature};
 pub use lazy::{CompileTime, LazyCompiler, LazyStatistics, SomeCode};

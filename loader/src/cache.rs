@@ -3,9 +3,11 @@
 //! An entry is named by a hash of all that its code depends on: the module, the compiler and its
 //! settings, the processor, and what was folded into the code (places of globals, numbers of
 //! functions and types). An entry that is missing, damaged or cannot be written costs time and
-//! nothing else.
+//! nothing else. Whoever can write in the directory can give this user code to run: it is made for
+//! him alone, and no guest should be granted it.
 
 mod format;
+mod proof;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -14,13 +16,16 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use dynvm_jit::{Compiler, SomeCode};
-use dynvm_vm::instance::Instance;
+use dynvm_vm::MappedFile;
+use dynvm_vm::instance::{GlobalPlace, Instance};
+
+pub(crate) use format::Part;
 
 /// Ending of an entry's file name.
 const ENDING: &str = "code";
 
 /// Changes with the layout of an entry.
-const FORMAT: &[u8] = b"dynvm code 3\n";
+const FORMAT: &[u8] = b"dynvm code 4\n";
 
 /// Most files of one entry: each run that compiles functions while it runs adds one, and then one
 /// takes the place of all.
@@ -74,54 +79,49 @@ impl Cache {
         add(FORMAT);
         add(engine().as_bytes());
         add(compiler.fingerprint().as_bytes());
-        add(&instance.module.bytes);
-        let Instance { id, name: _, module: _, types, functions, tables, memories, globals, tags } =
-            instance;
-        let folded = (id, types, functions, tables, memories, globals, tags);
-        add(format!("{folded:?}").as_bytes());
+        add(proof::digest(&instance.module));
+        add(&folded(instance));
         Key(hasher.finalize().to_hex().to_string())
     }
 
     /// All code that was stored under `key`; of some functions perhaps twice, of some not at all.
-    pub(crate) fn load(&self, key: &Key) -> SomeCode {
-        let parts = (0..PARTS_MAX).map_while(|part| self.load_part(key, part));
-        parts.flatten().collect()
+    pub(crate) fn load(&self, key: &Key) -> Vec<Part> {
+        (0..PARTS_MAX).map_while(|part| self.load_part(key, part)).collect()
     }
 
-    fn load_part(&self, key: &Key, part: u32) -> Option<SomeCode> {
+    fn load_part(&self, key: &Key, part: u32) -> Option<Part> {
         let path = self.path(key, part);
-        let bytes = fs::read(&path).ok()?;
-        let code = format::decode(FORMAT, key.0.as_bytes(), &bytes);
-        if code.is_none() {
+        let file = fs::File::open(&path).ok()?;
+        let part = MappedFile::open(&file).ok();
+        let part = part.and_then(|bytes| Part::new(FORMAT, key.0.as_bytes(), bytes));
+        if part.is_none() {
             tracing::debug!(target: "dynvm::files", "{}: damaged, not used", path.display());
             return None;
         }
         // What is used is kept longest. That it cannot be noted harms nothing.
-        if let Ok(file) = fs::File::open(&path) {
-            let _ = file.set_modified(SystemTime::now());
-        }
-        code
+        let _ = file.set_modified(SystemTime::now());
+        part
     }
 
     /// Stores `code` under `key`, besides what is there. Readers find a part whole or not at all.
     pub(crate) fn store(&self, key: &Key, code: &SomeCode) -> io::Result<()> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
         let free = (0..PARTS_MAX).find(|part| self.load_part(key, *part).is_none());
+        let encoded = |code| format::encode(FORMAT, key.0.as_bytes(), code);
         match free {
-            Some(part) => {
-                self.write(&self.path(key, part), &format::encode(FORMAT, key.0.as_bytes(), code))?
-            }
+            Some(part) => self.write(&self.path(key, part), &encoded(code))?,
             None => {
-                let mut all = self.load(key);
+                let mut all: SomeCode = self.load(key).iter().flat_map(Part::codes).collect();
                 all.extend_from_slice(code);
-                self.write(&self.path(key, 0), &format::encode(FORMAT, key.0.as_bytes(), &all))?;
+                self.write(&self.path(key, 0), &encoded(&all))?;
                 (1..PARTS_MAX).try_for_each(|part| remove(&self.path(key, part)))?;
             }
         }
         self.trim()
     }
 
+    /// Writes a file that is there whole or not at all.
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
         let temporary = path.with_extension(format!("{}.new", std::process::id()));
         let written = fs::File::create(&temporary).and_then(|mut file| {
             file.write_all(bytes)?;
@@ -191,7 +191,7 @@ impl Cache {
             let path = entry?.path();
             let ending = path.extension().and_then(|ending| ending.to_str());
             let is_entry = ending == Some(ENDING);
-            if !is_entry && ending != Some("new") {
+            if !is_entry && ending != Some(proof::ENDING) && ending != Some("new") {
                 continue;
             }
             // Another process may just have removed it.
@@ -216,6 +216,42 @@ fn remove(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     }
+}
+
+/// What is folded into the code of an instance besides its module, as bytes.
+fn folded(instance: &Instance) -> Vec<u8> {
+    let Instance { id, name: _, module: _, types, functions, tables, memories, globals, tags } =
+        instance;
+    let mut bytes = Vec::with_capacity(8 * functions.len());
+    let mut number = |number: u32| bytes.extend_from_slice(&number.to_le_bytes());
+    number(id.0);
+    for list in [types.len(), functions.len(), tables.len(), memories.len(), tags.len()] {
+        number(list as u32);
+    }
+    types.iter().for_each(|ty| number(ty.0));
+    for callee in functions {
+        number(callee.func.0);
+        number(callee.is_preemptible.into());
+    }
+    for (id, descriptor) in tables.iter().map(|table| (table.id.0, table.descriptor.0)) {
+        number(id);
+        number(descriptor);
+    }
+    for (id, descriptor) in memories.iter().map(|memory| (memory.id.0, memory.descriptor.0)) {
+        number(id);
+        number(descriptor);
+    }
+    tags.iter().for_each(|tag| number(tag.0));
+    for global in globals {
+        let (kind, value) = match global {
+            GlobalPlace::Constant(value) => (0_u8, value.u128()),
+            GlobalPlace::Slot(slot) => (1, slot.0.into()),
+            GlobalPlace::StackPointer => (2, 0),
+        };
+        bytes.push(kind);
+        bytes.extend_from_slice(&value.to_le_bytes());
+    }
+    bytes
 }
 
 /// What tells this build of the engine from any other: the version, and the very file that runs.

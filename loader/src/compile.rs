@@ -1,15 +1,16 @@
 //! Compilation of what was bound: from the cache, now, or when it is called.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use dynvm_jit::SomeCode;
 use dynvm_vm::Process;
-use dynvm_vm::instance::{Instance, InstanceId};
+use dynvm_vm::code::CodeStore;
+use dynvm_vm::instance::InstanceId;
 use dynvm_vm::types::DefinedFuncIndex;
 
-use crate::cache::{Cache, Key};
+use crate::cache::{Cache, Key, Part};
 use crate::dso::DsoId;
 use crate::error::LoadError;
 use crate::linker::Linker;
@@ -41,11 +42,16 @@ pub(crate) fn compile(
     process: &mut Process,
     mark: DsoId,
 ) -> Result<(), LoadError> {
+    let started = Instant::now();
     for id in linker.map.ids_from(mark) {
         compile_one(linker, process, id)?;
     }
+    linker.statistics.compile += started.elapsed();
+    let started = Instant::now();
     let whom = linker.map.from(mark).next().map(|dso| dso.name.to_string()).unwrap_or_default();
-    process.link().map_err(|source| LoadError::Vm { dso: whom, source })
+    process.link().map_err(|source| LoadError::Vm { dso: whom, source })?;
+    linker.statistics.place += started.elapsed();
+    Ok(())
 }
 
 fn compile_one(linker: &mut Linker, process: &mut Process, id: DsoId) -> Result<(), LoadError> {
@@ -53,51 +59,92 @@ fn compile_one(linker: &mut Linker, process: &mut Process, id: DsoId) -> Result<
     let instance = Arc::clone(process.instance(dso.instance()));
     let key = linker.cache.as_ref().map(|_| Cache::key(&linker.compiler, &instance));
     let stored = linker.cache.as_ref().zip(key.as_ref()).map(|(cache, key)| cache.load(key));
-    let mut code = fitting(stored.unwrap_or_default(), &instance);
     let functions_len = instance.module.bodies.len();
-    linker.statistics.functions_cached += code.len();
-
-    if code.len() < functions_len && linker.lazy.is_none() {
-        let missing = missing(&code, functions_len);
-        let report = |functions| {
-            if let Some(progress) = &linker.progress {
-                progress.0(&Compiled { dso: &dso.name, functions, functions_all: missing.len() });
-            }
-        };
-        let compiled = linker.compiler.compile_some(&instance, &missing, &report);
-        let compiled = compiled.map_err(|source| LoadError::Compile {
-            dso: dso.name.to_string(),
-            source: Box::new(source),
-        })?;
-        if let (Some(cache), Some(key)) = (&linker.cache, &key) {
-            keep(cache, key, &compiled);
-        }
-        code.extend(compiled);
-    }
-    linker.statistics.functions += code.len();
-    linker.statistics.code_bytes += code.iter().map(|(_, code)| code.bytes.len()).sum::<usize>();
+    let stored = Stored::new(stored.unwrap_or_default(), functions_len);
+    linker.statistics.functions_cached += stored.known.len();
+    linker.statistics.functions += stored.known.len();
+    linker.statistics.code_bytes += stored.code_bytes;
     match &linker.lazy {
-        Some(lazy) if code.len() < functions_len => {
-            let deferred = lazy.defer(process, dso.instance(), code);
+        Some(lazy) if stored.known.len() < functions_len => {
+            let deferred = lazy.defer(process, dso.instance(), &stored.known);
             deferred.map_err(|source| LoadError::Vm { dso: dso.name.to_string(), source })?;
             linker.keys.extend(key.map(|key| (dso.instance(), key)));
         }
-        _ => process.publish_some(dso.instance(), code),
+        _ => {
+            let missing = stored.missing(functions_len);
+            let report = |functions| {
+                if let Some(progress) = &linker.progress {
+                    let functions_all = missing.len();
+                    progress.0(&Compiled { dso: &dso.name, functions, functions_all });
+                }
+            };
+            let compiled = linker.compiler.compile_some(&instance, &missing, &report);
+            let compiled = compiled.map_err(|source| LoadError::Compile {
+                dso: dso.name.to_string(),
+                source: Box::new(source),
+            })?;
+            if let (Some(cache), Some(key)) = (&linker.cache, &key) {
+                keep(cache, key, &compiled);
+            }
+            linker.statistics.functions += compiled.len();
+            let bytes = compiled.iter().map(|(_, code)| code.bytes.len());
+            linker.statistics.code_bytes += bytes.sum::<usize>();
+            if !compiled.is_empty() {
+                process.publish_some(dso.instance(), compiled);
+            }
+        }
     }
+    stored.publish(process, dso.instance());
     Ok(())
 }
 
-/// What an entry of the cache says of functions that there are, once of each.
-fn fitting(mut code: SomeCode, instance: &Instance) -> SomeCode {
-    let mut seen = HashSet::with_capacity(code.len());
-    code.retain(|(func, _)| func.index() < instance.module.bodies.len() && seen.insert(*func));
-    code
+/// Functions of a file of the cache, with their numbers there.
+type Used = Vec<(DefinedFuncIndex, u32)>;
+
+/// What the cache has of an instance: each function once.
+struct Stored {
+    /// Files, and which of their functions are used.
+    parts: Vec<(Arc<Part>, Used)>,
+    known: Vec<DefinedFuncIndex>,
+    code_bytes: usize,
 }
 
-fn missing(code: &SomeCode, functions_len: usize) -> Vec<DefinedFuncIndex> {
-    let known: HashSet<DefinedFuncIndex> = code.iter().map(|(func, _)| *func).collect();
-    let all = (0..functions_len).map(|index| DefinedFuncIndex(index as u32));
-    all.filter(|func| !known.contains(func)).collect()
+impl Stored {
+    fn new(parts: Vec<Part>, functions_len: usize) -> Stored {
+        let mut is_known = vec![false; functions_len];
+        let mut stored = Stored { parts: Vec::new(), known: Vec::new(), code_bytes: 0 };
+        for part in parts {
+            let mut used = Vec::with_capacity(part.functions().len());
+            for (func, number) in part.functions().zip(0..) {
+                // What is no function of the module was made by nobody we know.
+                let Some(is_known @ false) = is_known.get_mut(func.index()) else { continue };
+                *is_known = true;
+                used.push((func, number));
+                stored.known.push(func);
+                stored.code_bytes += part.bytes(number).len();
+            }
+            // In the order that compiled code has: neighbours in the module stay neighbours.
+            used.sort_unstable();
+            stored.parts.push((Arc::new(part), used));
+        }
+        stored
+    }
+
+    fn missing(&self, functions_len: usize) -> Vec<DefinedFuncIndex> {
+        let mut is_missing = vec![true; functions_len];
+        self.known.iter().for_each(|func| is_missing[func.index()] = false);
+        let all = is_missing.into_iter().zip(0..);
+        all.filter(|(is_missing, _)| *is_missing)
+            .map(|(_, index)| DefinedFuncIndex(index))
+            .collect()
+    }
+
+    fn publish(self, process: &mut Process, instance: InstanceId) {
+        for (part, used) in self.parts {
+            let store: Arc<dyn CodeStore> = part;
+            process.publish_stored(instance, &store, used);
+        }
+    }
 }
 
 fn keep(cache: &Cache, key: &Key, code: &SomeCode) {

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use dynvm_vm::module::Module;
 
+use crate::cache::Cache;
 use crate::dialect::Dialect;
 use crate::dialect::dyninfo;
 use crate::dialect::flat::Flat;
@@ -61,6 +63,7 @@ impl Batch {
 pub(crate) fn read_start(
     map: &mut LinkMap,
     search: &mut Search,
+    cache: Option<&Cache>,
     program: &Path,
     preloads: &[PathBuf],
     flat: Option<&[PathBuf]>,
@@ -69,31 +72,36 @@ pub(crate) fn read_start(
     let found = host_path(program)
         .map_err(|source| LoadError::Read { path: program.to_owned(), source })?;
     search.main_dir = Some(crate::search::directory_of(program));
-    let root = load(map, found, None, true)?;
+    let root = load(map, cache, found, None, true)?;
     if let Some(libraries) = flat {
         make_flat(map, root);
-        read_flat(map, root, libraries)?;
+        read_flat(map, cache, root, libraries)?;
     }
     for preload in preloads {
         let found = find_preload(search, preload)?;
         let id = match map.by_identity(found.identity) {
             Some(id) => id,
-            None => load(map, found, Some(root), false)?,
+            None => load(map, cache, found, Some(root), false)?,
         };
         add_needed(map, root, id);
     }
-    let missing = read_needed(map, search, mark)?;
+    let missing = read_needed(map, search, cache, mark)?;
     Ok(Batch { mark, root, missing })
 }
 
 /// Reads the other modules of a flat program, in the order in which they are given.
-fn read_flat(map: &mut LinkMap, root: DsoId, libraries: &[PathBuf]) -> Result<(), LoadError> {
+fn read_flat(
+    map: &mut LinkMap,
+    cache: Option<&Cache>,
+    root: DsoId,
+    libraries: &[PathBuf],
+) -> Result<(), LoadError> {
     for library in libraries {
         let found = host_path(library)
             .map_err(|source| LoadError::Read { path: library.clone(), source })?;
         let id = match map.by_identity(found.identity) {
             Some(id) => id,
-            None => load(map, found, Some(root), false)?,
+            None => load(map, cache, found, Some(root), false)?,
         };
         make_flat(map, id);
         if id != root {
@@ -115,6 +123,7 @@ fn make_flat(map: &mut LinkMap, id: DsoId) {
 pub(crate) fn read_opened(
     map: &mut LinkMap,
     search: &Search,
+    cache: Option<&Cache>,
     found: Found,
     loads: Loads,
 ) -> Result<Batch, LoadError> {
@@ -122,14 +131,14 @@ pub(crate) fn read_opened(
     if let Some(root) = map.by_identity(found.identity) {
         return Ok(Batch { mark, root, missing: Vec::new() });
     }
-    let root = load(map, found, None, false)?;
+    let root = load(map, cache, found, None, false)?;
     if map.main().is_some_and(|main| main.flat().is_some()) {
         make_flat(map, root);
     }
     if let Some(base) = loads.base {
         place_at(map, root, base);
     }
-    let needed = (!loads.needs_nothing).then(|| read_needed(map, search, mark));
+    let needed = (!loads.needs_nothing).then(|| read_needed(map, search, cache, mark));
     let missing = needed.transpose()?.unwrap_or_default();
     Ok(Batch { mark, root, missing })
 }
@@ -154,7 +163,12 @@ fn find_preload(search: &Search, preload: &Path) -> Result<Found, LoadError> {
 }
 
 /// Breadth first: each dso from `mark` on finds what it needs, which may add dsos at the end.
-fn read_needed(map: &mut LinkMap, search: &Search, mark: DsoId) -> Result<Vec<Missing>, LoadError> {
+fn read_needed(
+    map: &mut LinkMap,
+    search: &Search,
+    cache: Option<&Cache>,
+    mark: DsoId,
+) -> Result<Vec<Missing>, LoadError> {
     let mut missing = Vec::new();
     let mut next = mark;
     while let Some(dso) = map.find(next) {
@@ -166,7 +180,7 @@ fn read_needed(map: &mut LinkMap, search: &Search, mark: DsoId) -> Result<Vec<Mi
                 Ok(found) => {
                     let id = match map.by_identity(found.identity) {
                         Some(id) => id,
-                        None => load(map, found, Some(asker), false)?,
+                        None => load(map, cache, found, Some(asker), false)?,
                     };
                     add_needed(map, asker, id);
                 }
@@ -194,12 +208,18 @@ fn add_needed(map: &mut LinkMap, asker: DsoId, id: DsoId) {
 }
 
 /// Reads and decodes one file and its linking section.
-fn read_module(found: Found) -> Result<(Module, Option<Dylink>, Dialect), LoadError> {
-    let path = found.path.clone();
-    let bytes = found.read().map_err(|source| LoadError::Read { path: path.clone(), source })?;
-    let module = dynvm_jit::decode(bytes)
-        .map_err(|source| LoadError::Decode { path: path.clone(), source: Box::new(source) })?;
-    let malformed = |source| LoadError::Dylink { path: path.clone(), source };
+fn read_module(
+    bytes: Vec<u8>,
+    path: &Path,
+    cache: Option<&Cache>,
+) -> Result<(Module, Option<Dylink>, Dialect), LoadError> {
+    let decoded = match cache {
+        Some(cache) => cache.decode(bytes),
+        None => dynvm_jit::decode(bytes),
+    };
+    let module = decoded
+        .map_err(|source| LoadError::Decode { path: path.to_owned(), source: Box::new(source) })?;
+    let malformed = |source| LoadError::Dylink { path: path.to_owned(), source };
     if let Some(dylink) = Dylink::of_module(&module).map_err(malformed)? {
         return Ok((module, Some(dylink), Dialect::Standard));
     }
@@ -211,20 +231,26 @@ fn read_module(found: Found) -> Result<(Module, Option<Dylink>, Dialect), LoadEr
 
 /// What a file asks of the dynamic linker, without loading it.
 pub(crate) fn look_at(found: Found) -> Result<Dylink, LoadError> {
-    let (_, dylink, _) = read_module(found)?;
+    let path = found.path.clone();
+    let bytes = found.read().map_err(|source| LoadError::Read { path: path.clone(), source })?;
+    let (_, dylink, _) = read_module(bytes, &path, None)?;
     Ok(dylink.unwrap_or_default())
 }
 
 /// Reads and decodes one file and appends it to the link map.
 fn load(
     map: &mut LinkMap,
+    cache: Option<&Cache>,
     found: Found,
     needed_by: Option<DsoId>,
     is_main: bool,
 ) -> Result<DsoId, LoadError> {
     let (path, identity, origin) = (found.path.clone(), found.identity, found.origin.clone());
     let found_as = if is_main { String::new() } else { found.found_as.clone() };
-    let (module, dylink, dialect) = read_module(found)?;
+    let bytes = found.read().map_err(|source| LoadError::Read { path: path.clone(), source })?;
+    let started = Instant::now();
+    let (module, dylink, dialect) = read_module(bytes, &path, cache)?;
+    let decoded_in = started.elapsed();
     let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned());
     let name: Arc<str> = file_name.unwrap_or_else(|| path.display().to_string()).into();
     let asker = needed_by.and_then(|id| map.find(id)).map_or("", |dso| &dso.name);
@@ -248,6 +274,7 @@ fn load(
             _ => SymbolTable::of_module(&module, dylink.as_ref()),
         },
         module: Arc::new(module),
+        decoded_in,
         dylink,
         is_main,
         needed: Vec::new(),

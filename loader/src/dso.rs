@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dynvm_vm::context::{FuncId, GlobalSlot};
 use dynvm_vm::instance::InstanceId;
@@ -70,6 +71,8 @@ pub struct Dso {
     pub origin: Origin,
     /// What was decoded.
     pub module: Arc<Module>,
+    /// How long decoding and validating it took.
+    pub decoded_in: Duration,
     /// Its linking section; `None` for a plain module.
     pub dylink: Option<Dylink>,
     /// How it says what it needs.

@@ -89,8 +89,8 @@ fn list_into(
     preload: &[PathBuf],
 ) -> Result<Listing, LoadError> {
     let batch = {
-        let Linker { map, search, dialects, .. } = linker;
-        deps::read_start(map, search, path, preload, dialects.flat.as_deref())?
+        let Linker { map, search, dialects, cache, .. } = linker;
+        deps::read_start(map, search, cache.as_ref(), path, preload, dialects.flat.as_deref())?
     };
     let flags = if linker.is_lazy { Flags::LAZY } else { Flags::NOW };
     let undefined = match open::prepare(linker, process, &batch, flags) {

@@ -77,12 +77,16 @@ pub struct Statistics {
     pub imports: usize,
     /// Bytes of machine code.
     pub code_bytes: usize,
-    /// Time to find, read and decode.
+    /// Time to find and read.
     pub read: std::time::Duration,
+    /// Time to decode and validate.
+    pub validate: std::time::Duration,
     /// Time to resolve and bind.
     pub bind: std::time::Duration,
-    /// Time to compile and link.
+    /// Time to compile, or to find code in the cache.
     pub compile: std::time::Duration,
+    /// Time to place code and bind its calls.
+    pub place: std::time::Duration,
     /// What was compiled since.
     pub lazy: LazyStatistics,
 }
@@ -90,12 +94,14 @@ pub struct Statistics {
 impl fmt::Display for Statistics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Statistics { dsos, bytes, functions, functions_cached, .. } = self;
-        let Statistics { imports, code_bytes, read, bind, compile, .. } = self;
+        let Statistics { imports, code_bytes, read, validate, bind, compile, place, .. } = self;
         write!(f, "{dsos} dsos of {bytes} bytes read in {read:.1?}, ")?;
+        write!(f, "decoded and validated in {validate:.1?}, ")?;
         write!(f, "{imports} imports bound in {bind:.1?}, ")?;
         write!(
             f,
-            "{functions} functions ({functions_cached} cached) of {code_bytes} bytes in {compile:.1?}"
+            "{functions} functions ({functions_cached} cached) of {code_bytes} bytes in {compile:.1?}, \
+             placed in {place:.1?}"
         )
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use dynvm_jit::{CompileTime, Compiler, LazyCompiler, Settings};
 use dynvm_vm::value::Value;
-use dynvm_vm::{Config, HostFunction, Process, Stop};
+use dynvm_vm::{CodeListener, Config, HostFunction, Process, Stop};
 
 use crate::cache::Cache;
 use crate::close;
@@ -54,6 +54,8 @@ pub struct Options {
     pub progress: Option<compile::Progress>,
     /// Where compiled code is kept for the next time; `None` keeps nothing.
     pub cache: Option<Cache>,
+    /// Who hears where code is placed.
+    pub code_listener: Option<Arc<dyn CodeListener>>,
 }
 
 impl Default for Options {
@@ -71,6 +73,7 @@ impl Default for Options {
             compile: CompileTime::default(),
             progress: None,
             cache: None,
+            code_listener: None,
         }
     }
 }
@@ -108,6 +111,9 @@ impl Loader {
         let stubs: Arc<dyn dynvm_vm::Stubs> = Arc::<Compiler>::clone(&compiler);
         let mut process = Process::new(&options.config, stubs)
             .map_err(|source| LoadError::Vm { dso: "the process".to_owned(), source })?;
+        if let Some(listener) = options.code_listener {
+            process.set_code_listener(listener);
+        }
         let lazy = (options.compile == CompileTime::Lazy).then(|| {
             let threads = std::thread::available_parallelism().map_or(1, usize::from) - 1;
             let lazy = LazyCompiler::new(Arc::clone(&compiler), threads);

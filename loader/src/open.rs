@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dynvm_vm::{Placement, Process};
 
@@ -35,11 +35,11 @@ pub(crate) fn open_main(
     preloads: &[PathBuf],
 ) -> Result<Opened, LoadError> {
     let read = |linker: &mut Linker| {
-        let Linker { map, search, dialects, .. } = linker;
+        let Linker { map, search, dialects, cache, .. } = linker;
         if map.main().is_some() {
             return Err(LoadError::SecondMain);
         }
-        deps::read_start(map, search, program, preloads, dialects.flat.as_deref())
+        deps::read_start(map, search, cache.as_ref(), program, preloads, dialects.flat.as_deref())
     };
     load(linker, process, dlfcn::Flags::NOW, read)
 }
@@ -137,7 +137,8 @@ fn open_found(
 ) -> Result<Opened, LoadError> {
     let read = |linker: &mut Linker| {
         let loads = std::mem::take(&mut linker.dialects.loads);
-        deps::read_opened(&mut linker.map, &linker.search, found, loads)
+        let Linker { map, search, cache, .. } = linker;
+        deps::read_opened(map, search, cache.as_ref(), found, loads)
     };
     load(linker, process, flags, read)
 }
@@ -195,7 +196,9 @@ fn link(
     let batch = read(linker)?;
     batch.check_complete()?;
     // Beyond this point no dso joins the batch.
-    linker.statistics.read += started.elapsed();
+    let validated: Duration = linker.map.from(mark).map(|dso| dso.decoded_in).sum();
+    linker.statistics.validate += validated;
+    linker.statistics.read += started.elapsed().saturating_sub(validated);
 
     let started = Instant::now();
     let references = prepare(linker, process, &batch, flags)?;
@@ -207,9 +210,7 @@ fn link(
     bind::bind(map, (slots, unbound), process, &references)?;
     linker.statistics.bind += started.elapsed();
 
-    let started = Instant::now();
     compile::compile(linker, process, mark)?;
-    linker.statistics.compile += started.elapsed();
     // Beyond this point every function of the batch can be called.
 
     for func in fresh {

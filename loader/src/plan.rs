@@ -139,8 +139,8 @@ pub fn plan(options: Options, program: &Path, how: PlanOptions) -> Result<Plan, 
     let mut linker = lock(linker);
     linker.own_wins = if how.allows_dlfcn { |_| false } else { has_no_other_definition };
     let batch = {
-        let Linker { map, search, dialects, .. } = &mut *linker;
-        deps::read_start(map, search, program, &preload, dialects.flat.as_deref())?
+        let Linker { map, search, dialects, cache, .. } = &mut *linker;
+        deps::read_start(map, search, cache.as_ref(), program, &preload, dialects.flat.as_deref())?
     };
     batch.check_complete()?;
     // Beyond this point no dso joins the plan.

@@ -150,7 +150,7 @@ impl Linker {
         self.process.bind(instance, &imports).map_err(unlinkable)?;
         match &self.lazy {
             Some(lazy) => {
-                lazy.defer(&mut self.process, instance, Vec::new()).map_err(unlinkable)?;
+                lazy.defer(&mut self.process, instance, &[]).map_err(unlinkable)?;
             }
             None => {
                 let code = self.compiler.compile(self.process.instance(instance));

@@ -12,7 +12,7 @@ use crate::instance::{InstanceId, TableId};
 use crate::interrupt::{self, Interrupter};
 use crate::process::{Definer, Process};
 use crate::signals;
-use crate::text::{Owner, Unplaced};
+use crate::text::{Owner, Unplaced, Unread};
 use crate::trap::{Frame, Stop, Trap};
 use crate::types::{DefinedFuncIndex, FuncIndex, TypeId};
 use crate::value::{RawValue, Value};
@@ -87,9 +87,10 @@ impl Process {
         let func = self.space.add_functions(1)?;
         self.definers.insert(func.0, Definer::Stub);
         let code = self.stubs.entry(&ty);
-        let unplaced = Unplaced { owner: Owner::Stub, functions: vec![(func, code)] };
+        let unplaced = Unplaced { owner: Owner::Stub, functions: vec![(func, Unread::Here(code))] };
         let placed = self.text.place(vec![unplaced], |_| None)?;
         let (_, address) = placed[0];
+        self.show_placed(address, |_| format!("host!entry {ty}"));
         self.entries.resize(self.entries.len().max(type_id.index() + 1), 0);
         self.entries[type_id.index()] = address;
         Ok(address)

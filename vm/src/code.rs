@@ -1,6 +1,8 @@
 //! Machine code of one function, as the compiler hands it over: relocatable, without an address of
 //! any run in it.
 
+use std::fmt;
+
 use crate::context::FuncId;
 use crate::instance::TagId;
 
@@ -32,6 +34,22 @@ pub struct StackMap {
     pub return_offset: u32,
     /// How far each reference, of four bytes, lies below the frame pointer.
     pub below_frame_pointer: Box<[u32]>,
+}
+
+/// Functions' code that lies somewhere until it is placed, as in a mapped file: what only traps and
+/// exceptions ask for is read when they do.
+pub trait CodeStore: fmt::Debug + Send + Sync {
+    /// The instructions of function `number` of the store, and the constants behind them.
+    fn bytes(&self, number: u32) -> &[u8];
+
+    /// Its alignment in bytes, a power of two.
+    fn align(&self, number: u32) -> u32;
+
+    /// Shows its relocations, one after the other.
+    fn relocations(&self, number: u32, show: &mut dyn FnMut(Relocation));
+
+    /// All of it.
+    fn code(&self, number: u32) -> Code;
 }
 
 /// A call whose exceptions this function handles.

@@ -25,6 +25,7 @@ mod handle;
 mod inspect;
 pub mod instance;
 pub mod layout;
+mod listener;
 pub mod module;
 mod parking;
 mod plt;
@@ -48,6 +49,8 @@ mod entry;
 mod heap;
 #[expect(unsafe_code, reason = "signals the thread that runs wasm")]
 mod interrupt;
+#[expect(unsafe_code, reason = "maps files")]
+mod mapped;
 #[expect(unsafe_code, reason = "gives slices of mapped memory")]
 mod memory;
 #[expect(unsafe_code, reason = "maps address space and changes its protection")]
@@ -76,6 +79,8 @@ pub use bind::constant_global;
 pub use error::Error;
 pub use heap::HeapStats;
 pub use interrupt::Interrupter;
+pub use listener::CodeListener;
+pub use mapped::{MappedCode, MappedFile};
 pub use process::{Config, HostFunc, HostFunction, Placement, Process};
 pub use resolver::Resolver;
 pub use shared::SharedMemory;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::types::{
     DataIndex, ElementIndex, FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType,
@@ -14,7 +14,9 @@ use crate::value::RawValue;
 #[derive(Debug, Default)]
 pub struct Module {
     /// The binary it came from; `bodies` and `custom_sections` are ranges of it.
-    pub bytes: Arc<[u8]>,
+    pub bytes: Arc<Vec<u8>>,
+    /// A hash of `bytes`, set by whoever needs it first.
+    pub digest: OnceLock<[u8; 32]>,
     /// Name given by the name section, if any.
     pub name: Option<String>,
     /// The type section; what is no function type is one without parameters and results here, and
@@ -60,8 +62,9 @@ pub struct Module {
     pub data: Vec<DataSegment>,
     /// Body of each defined function (locals and code) as a range of `bytes`.
     pub bodies: Vec<Range<usize>>,
-    /// Function names of the name section: sorted by index, imports included where named.
-    pub function_names: Vec<(FuncIndex, String)>,
+    /// Function names of the name section, as ranges of `bytes` that hold UTF-8: sorted by index,
+    /// imports included where named.
+    pub function_names: Vec<(FuncIndex, Range<usize>)>,
     /// Custom sections in order: name and content.
     pub custom_sections: Vec<CustomSection>,
     /// Where the code section's content starts in `bytes`: DWARF addresses count from there.
@@ -276,7 +279,8 @@ impl Module {
     #[must_use]
     pub fn func_name(&self, func: FuncIndex) -> String {
         if let Ok(found) = self.function_names.binary_search_by_key(&func, |(index, _)| *index) {
-            return self.function_names[found].1.clone();
+            let name = &self.bytes[self.function_names[found].1.clone()];
+            return String::from_utf8_lossy(name).into_owned();
         }
         if func.0 < self.imported_functions {
             let mut imports =

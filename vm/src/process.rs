@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::builtins;
-use crate::code::{Code, TrapCode, TrapSite};
+use crate::code::{Code, CodeStore, TrapCode, TrapSite};
 use crate::context::{
     Builtin, FuncId, GlobalSlot, HEAP_HALF_BYTES, MEMORY_BYTES_MAX, VmContext, VmFuncRef,
 };
@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::handle::Handles;
 use crate::heap::Heap;
 use crate::instance::{Callee, Instance, InstanceId, TagId};
+use crate::listener::CodeListener;
 use crate::memory::Memory;
 use crate::module::Module;
 use crate::registry::TypeRegistry;
@@ -21,7 +22,7 @@ use crate::space::Space;
 use crate::stack::Stack;
 use crate::stubs::Stubs;
 use crate::table::Table;
-use crate::text::{Owner, Text, Unplaced};
+use crate::text::{Owner, Text, Unplaced, Unread};
 use crate::trap::Stop;
 use crate::type_rows::TypeRows;
 use crate::types::{DefinedFuncIndex, FuncType, GlobalIndex, HeapType, RefType, TypeId, TypeIndex};
@@ -165,6 +166,7 @@ pub struct Process {
     /// Names of functions that were made without a definition.
     pub(crate) unbound: HashMap<FuncId, String>,
     pub(crate) resolver: Option<Arc<dyn crate::resolver::Resolver>>,
+    pub(crate) listener: Option<Arc<dyn CodeListener>>,
     /// Code that `link` will place.
     pub(crate) unplaced: Vec<Unplaced>,
     /// Entry trampoline for each type, by its id; 0 for those that the host has not called yet.
@@ -220,6 +222,7 @@ impl Process {
             unloaded: HashMap::new(),
             unbound: HashMap::new(),
             resolver: None,
+            listener: None,
             unplaced: Vec::new(),
             entries: Vec::new(),
             exceptions: crate::exception::Exceptions::default(),
@@ -364,7 +367,8 @@ impl Process {
         let number = u32::try_from(self.host_functions.len()).expect("function ids are 32 bits");
         self.space.set_function(func, VmFuncRef { code: 0, type_id, func });
         let code = self.stubs.host_call(&function.ty, number);
-        self.unplaced.push(Unplaced { owner: Owner::Stub, functions: vec![(func, code)] });
+        let functions = vec![(func, Unread::Here(code))];
+        self.unplaced.push(Unplaced { owner: Owner::Stub, functions });
         self.definers.insert(func.0, Definer::Host(number));
         let mut values = function.ty.params.iter().chain(&function.ty.results);
         let is_managed = values.any(|ty| self.has_handles(*ty));
@@ -480,6 +484,7 @@ impl Process {
         let defined = declared.module.functions.len() - declared.module.imported_functions as usize;
         assert_eq!(code.len(), defined, "one code per function of `{}`", declared.name);
         let first = declared.first_func.0;
+        let code = code.into_iter().map(Unread::Here);
         let functions = (first..).map(FuncId).zip(code).collect();
         self.unplaced.push(Unplaced { owner: Owner::Instance(id), functions });
     }
@@ -506,7 +511,24 @@ impl Process {
     /// [`Process::link`] places it.
     pub fn publish_some(&mut self, id: InstanceId, code: Vec<(DefinedFuncIndex, Code)>) {
         let first = self.entry(id).declared.first_func.0;
-        let functions = code.into_iter().map(|(func, code)| (FuncId(first + func.0), code));
+        let functions = code.into_iter();
+        let functions = functions.map(|(func, code)| (FuncId(first + func.0), Unread::Here(code)));
+        let functions = functions.collect();
+        self.unplaced.push(Unplaced { owner: Owner::Instance(id), functions });
+    }
+
+    /// As [`Process::publish_some`] for code that lies in a store: each function with its number
+    /// there.
+    pub fn publish_stored(
+        &mut self,
+        id: InstanceId,
+        store: &Arc<dyn CodeStore>,
+        functions: impl IntoIterator<Item = (DefinedFuncIndex, u32)>,
+    ) {
+        let first = self.entry(id).declared.first_func.0;
+        let stored = |number| Unread::Stored(Arc::clone(store), number);
+        let functions = functions.into_iter();
+        let functions = functions.map(|(func, number)| (FuncId(first + func.0), stored(number)));
         let functions = functions.collect();
         self.unplaced.push(Unplaced { owner: Owner::Instance(id), functions });
     }
@@ -529,8 +551,26 @@ impl Process {
         for (func, code) in placed {
             let entry = self.space.function(func);
             self.space.set_function(func, VmFuncRef { code, ..entry });
+            self.show_placed(code, |process| process.func_name(func));
+        }
+        if let Some(listener) = &self.listener {
+            listener.flush();
         }
         Ok(())
+    }
+
+    /// From now on `listener` hears where code is placed.
+    pub fn set_code_listener(&mut self, listener: Arc<dyn CodeListener>) {
+        self.listener = Some(listener);
+    }
+
+    /// Tells who listens that the code at `address` has this name.
+    pub(crate) fn show_placed(&self, address: usize, name: impl FnOnce(&Process) -> String) {
+        if let Some(listener) = &self.listener
+            && let Some(code) = self.text.code_at(address)
+        {
+            listener.placed(&name(self), address, code);
+        }
     }
 
     /// The callee that imports of a function with a final binding get.
@@ -566,5 +606,5 @@ impl Process {
 fn discarded_function() -> Unplaced {
     let traps = vec![TrapSite { offset: 0, code: TrapCode::UndefinedSymbol }];
     let code = Code { bytes: vec![0x0f, 0x0b], align: 16, traps, ..Code::default() };
-    Unplaced { owner: Owner::Stub, functions: vec![(FuncId::NULL, code)] }
+    Unplaced { owner: Owner::Stub, functions: vec![(FuncId::NULL, Unread::Here(code))] }
 }

@@ -1,10 +1,12 @@
 //! Machine code in memory: one reservation, so that any function reaches any other with a 32-bit
 //! displacement. A page is writable or executable, never both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
-use crate::code::{CallSite, Code, Relocation, RelocationKind, StackMap, TrapCode};
+use crate::code::{Code, CodeStore, Relocation, RelocationKind, TrapCode};
 use crate::context::FuncId;
 use crate::error::Error;
 use crate::instance::{InstanceId, TagId};
@@ -33,7 +35,39 @@ pub(crate) enum Owner {
 pub(crate) struct Unplaced {
     pub(crate) owner: Owner,
     /// Each function with its code, in the order they shall lie.
-    pub(crate) functions: Vec<(FuncId, Code)>,
+    pub(crate) functions: Vec<(FuncId, Unread)>,
+}
+
+/// The code of a function, wherever it is.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// Just compiled.
+    Here(Code),
+    /// The function with this number of a store.
+    Stored(Arc<dyn CodeStore>, u32),
+}
+
+impl Unread {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Unread::Here(code) => &code.bytes,
+            Unread::Stored(store, number) => store.bytes(*number),
+        }
+    }
+
+    fn align(&self) -> u32 {
+        match self {
+            Unread::Here(code) => code.align,
+            Unread::Stored(store, number) => store.align(*number),
+        }
+    }
+
+    fn relocations(&self, mut show: impl FnMut(Relocation)) {
+        match self {
+            Unread::Here(code) => code.relocations.iter().copied().for_each(show),
+            Unread::Stored(store, number) => store.relocations(*number, &mut show),
+        }
+    }
 }
 
 /// What is known of placed code.
@@ -49,10 +83,22 @@ struct Section {
 struct PlacedFunction {
     func: FuncId,
     range: Range<usize>,
-    traps: Vec<crate::code::TrapSite>,
-    locations: Vec<(u32, u32)>,
-    call_sites: Vec<CallSite>,
-    stack_maps: Vec<StackMap>,
+    /// Where its traps, locations and call sites are.
+    unread: Unread,
+    /// The same, once somebody asked for what a store has.
+    read: OnceLock<Box<Code>>,
+}
+
+impl PlacedFunction {
+    /// Its traps, locations and call sites; the instructions are elsewhere now.
+    fn code(&self) -> &Code {
+        match &self.unread {
+            Unread::Here(code) => code,
+            Unread::Stored(store, number) => {
+                self.read.get_or_init(|| Box::new(store.code(*number)))
+            }
+        }
+    }
 }
 
 /// Where an address of the text is.
@@ -137,7 +183,12 @@ impl Text {
     /// Makes the PLT's entries of `count` functions from `first` on executable.
     pub(crate) fn open_plt(&mut self, first: FuncId, count: u32) -> Result<(), Error> {
         for page in self.plt.missing(first, count) {
-            self.write(TEXT_BYTES_MAX + plt::page_range(page).start, &Plt::page(page))?;
+            let bytes = Plt::page(page);
+            let start = TEXT_BYTES_MAX + plt::page_range(page).start;
+            write(&self.reservation, start, bytes.len(), |image| {
+                image.copy_from_slice(&bytes);
+                Ok(())
+            })?;
             self.plt.add(page);
         }
         Ok(())
@@ -159,31 +210,23 @@ impl Text {
         layout.shift(self.reservation.base() + start);
         let outside = |func: FuncId| address_of(func).map(|address| self.plt.lasting(address));
         let lookup = |func: FuncId| layout.addresses.get(&func).copied().or_else(|| outside(func));
-        let image = match layout.image(&batch, &lookup) {
-            Ok(image) => image,
-            Err(error) => {
-                self.release(start, layout.len);
-                return Err(error);
-            }
-        };
-        if let Err(error) = self.write(start, &image) {
+        let fill = |image: &mut [u8]| layout.fill(image, &batch, &lookup);
+        let written = write(&self.reservation, start, layout.len, fill);
+        if let Err(error) = written {
             self.release(start, layout.len);
             return Err(error);
         }
         let mut placed = Vec::with_capacity(layout.addresses.len());
         for (unplaced, range) in batch.into_iter().zip(layout.sections) {
             let mut functions = Vec::with_capacity(unplaced.functions.len());
-            for (func, code) in unplaced.functions {
+            for (func, mut unread) in unplaced.functions {
                 let address = layout.addresses[&func];
                 placed.push((func, address));
-                functions.push(PlacedFunction {
-                    func,
-                    range: address..address + code.bytes.len(),
-                    traps: code.traps,
-                    locations: code.locations,
-                    call_sites: code.call_sites,
-                    stack_maps: code.stack_maps,
-                });
+                let range = address..address + unread.bytes().len();
+                if let Unread::Here(code) = &mut unread {
+                    (code.bytes, code.relocations) = (Vec::new(), Vec::new());
+                }
+                functions.push(PlacedFunction { func, range, unread, read: OnceLock::new() });
             }
             let section = Section { owner: unplaced.owner, end: range.end, functions };
             self.sections.insert(range.start, section);
@@ -213,13 +256,24 @@ impl Text {
         let (section, position) = self.function_at(pc - usize::from(is_return))?;
         let function = &section.functions[position];
         let code_offset = (pc - function.range.start) as u32;
-        let known = function.locations.binary_search_by_key(&code_offset, |(code, _)| *code);
+        let locations = &function.code().locations;
+        let known = locations.binary_search_by_key(&code_offset, |(code, _)| *code);
         Some(Location {
             owner: section.owner,
             func: function.func,
             code_offset,
-            wasm_offset: known.ok().map(|found| function.locations[found].1),
+            wasm_offset: known.ok().map(|found| locations[found].1),
         })
+    }
+
+    /// The instructions, and constants behind them, of the function that starts at `address`.
+    pub(crate) fn code_at(&self, address: usize) -> Option<&[u8]> {
+        let (section, position) = self.function_at(address)?;
+        let range = section.functions[position].range.clone();
+        let start = self.reservation.pointer(range.start - self.reservation.base());
+        // SAFETY: the function's code was placed there, its pages can be read and are written by
+        // nobody until `remove` takes it away, which needs `&mut self`.
+        Some(unsafe { std::slice::from_raw_parts(start, range.len()) })
     }
 
     /// Why the instruction at `pc` traps, if it is one that can.
@@ -227,8 +281,9 @@ impl Text {
         let (section, position) = self.function_at(pc)?;
         let function = &section.functions[position];
         let offset = (pc - function.range.start) as u32;
-        let found = function.traps.binary_search_by_key(&offset, |site| site.offset).ok()?;
-        Some(function.traps[found].code)
+        let traps = &function.code().traps;
+        let found = traps.binary_search_by_key(&offset, |site| site.offset).ok()?;
+        Some(traps[found].code)
     }
 
     /// Where an exception with `tag` goes on that comes out of the call that returns to `pc`: the
@@ -249,8 +304,9 @@ impl Text {
         let (section, position) = self.function_at(pc - 1)?;
         let function = &section.functions[position];
         let offset = (pc - function.range.start) as u32;
-        let found = function.call_sites.binary_search_by_key(&offset, |site| site.return_offset);
-        let site = &function.call_sites[found.ok()?];
+        let sites = &function.code().call_sites;
+        let found = sites.binary_search_by_key(&offset, |site| site.return_offset);
+        let site = &sites[found.ok()?];
         let handler = site.handlers.iter().find(|handler| handler.tag.is_none_or(|t| t == tag))?;
         Some((function.range.start + handler.offset as usize, site.frame_bytes as usize))
     }
@@ -260,8 +316,9 @@ impl Text {
         let Some((section, position)) = self.function_at(pc - 1) else { return &[] };
         let function = &section.functions[position];
         let offset = (pc - function.range.start) as u32;
-        let found = function.stack_maps.binary_search_by_key(&offset, |map| map.return_offset);
-        found.map_or(&[], |found| &function.stack_maps[found].below_frame_pointer)
+        let maps = &function.code().stack_maps;
+        let found = maps.binary_search_by_key(&offset, |map| map.return_offset);
+        found.map_or(&[], |found| &maps[found].below_frame_pointer)
     }
 
     fn function_at(&self, pc: usize) -> Option<(&Section, usize)> {
@@ -269,18 +326,6 @@ impl Text {
         let position = section.functions.partition_point(|function| function.range.start <= pc);
         let position = position.checked_sub(1)?;
         section.functions[position].range.contains(&pc).then_some((section, position))
-    }
-
-    /// Copies `image` to `start` and makes it executable.
-    fn write(&mut self, start: usize, image: &[u8]) -> Result<(), Error> {
-        self.reservation.set_access(start, image.len(), Access::ReadWrite)?;
-        let to = self.reservation.pointer(start);
-        // SAFETY: `start..start + image.len()` was allocated to this batch alone, or is a page of the
-        // PLT that is not open yet, and was just made writable; no thread executes it, since no
-        // address of it was given out yet.
-        unsafe { std::ptr::copy_nonoverlapping(image.as_ptr(), to, image.len()) };
-        // x86-64 keeps its instruction cache coherent; the change of access is a full barrier.
-        self.reservation.set_access(start, image.len(), Access::ReadExecute)
     }
 
     /// Finds `len` bytes, a multiple of the page size.
@@ -322,11 +367,52 @@ impl Text {
     }
 }
 
+/// Lets `fill` write the `len` bytes of the text at `start`, which were allocated and not given out
+/// yet, and makes them executable.
+fn write(
+    text: &Reservation,
+    start: usize,
+    len: usize,
+    fill: impl FnOnce(&mut [u8]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    text.set_access(start, len, Access::ReadWrite)?;
+    let to = text.pointer(start);
+    // SAFETY: `start..start + len` was allocated to this batch alone, or is a page of the PLT that is
+    // not open yet, and was just made writable; its bytes are zero or those of code that is no more.
+    // No thread executes it, since no address of it was given out yet, and both callers have the
+    // only reference to the text, whose other methods read no code.
+    fill(unsafe { std::slice::from_raw_parts_mut(to, len) })?;
+    // x86-64 keeps its instruction cache coherent; the change of access is a full barrier.
+    text.set_access(start, len, Access::ReadExecute)
+}
+
+type Addresses = HashMap<FuncId, usize, BuildHasherDefault<FuncHasher>>;
+
+/// Hashes numbers of functions, which the process gives out itself: nobody can choose them so that
+/// they collide.
+#[derive(Default)]
+struct FuncHasher(u64);
+
+impl Hasher for FuncHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32((*byte).into()));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        // 2^64 over the golden ratio: neighbours come to lie far apart.
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Where each function of a batch goes.
 struct Layout {
     len: usize,
     sections: Vec<Range<usize>>,
-    addresses: std::collections::HashMap<FuncId, usize>,
+    addresses: Addresses,
     order: Vec<usize>,
 }
 
@@ -338,7 +424,7 @@ impl Layout {
         let mut layout = Layout {
             len: 0,
             sections: Vec::with_capacity(batch.len()),
-            addresses: std::collections::HashMap::with_capacity(count),
+            addresses: Addresses::with_capacity_and_hasher(count, BuildHasherDefault::default()),
             order: Vec::with_capacity(count),
         };
         for (position, unplaced) in batch.iter().enumerate() {
@@ -347,10 +433,10 @@ impl Layout {
                 layout.len += (sections_len + position) * COLOR_BYTES % PAGE_BYTES;
             }
             for (func, code) in &unplaced.functions {
-                layout.len = layout.len.next_multiple_of(code.align.max(1) as usize);
+                layout.len = layout.len.next_multiple_of(code.align().max(1) as usize);
                 layout.addresses.insert(*func, layout.len);
                 layout.order.push(layout.len);
-                layout.len += code.bytes.len();
+                layout.len += code.bytes().len();
             }
             layout.len = layout.len.next_multiple_of(PAGE_BYTES);
             layout.sections.push(start..layout.len);
@@ -368,26 +454,33 @@ impl Layout {
         }
     }
 
-    /// The bytes of the whole batch, relocated. Gaps hold `int3`.
-    fn image(
+    /// Writes the whole batch, relocated, to where it will lie. Gaps hold `int3`.
+    fn fill(
         &self,
+        image: &mut [u8],
         batch: &[Unplaced],
         lookup: &dyn Fn(FuncId) -> Option<usize>,
-    ) -> Result<Vec<u8>, Error> {
+    ) -> Result<(), Error> {
         let base = self.sections.first().map_or(0, |range| range.start);
-        let mut image = vec![0xcc; self.len];
+        let mut end = 0;
         let codes = batch.iter().flat_map(|unplaced| &unplaced.functions);
         for (offset, (_, code)) in self.order.iter().zip(codes) {
-            let place = &mut image[*offset..*offset + code.bytes.len()];
-            place.copy_from_slice(&code.bytes);
-            for relocation in &code.relocations {
-                let target = lookup(relocation.target).ok_or_else(|| Error::Unlinked {
-                    callee: format!("function {}", relocation.target.0),
-                })?;
-                relocate(place, base + offset, relocation, target);
+            let bytes = code.bytes();
+            image[end..*offset].fill(0xcc);
+            end = *offset + bytes.len();
+            let place = &mut image[*offset..end];
+            place.copy_from_slice(bytes);
+            let mut unlinked = None;
+            code.relocations(|relocation| match lookup(relocation.target) {
+                Some(target) => relocate(place, base + offset, &relocation, target),
+                None => unlinked = unlinked.or(Some(relocation.target)),
+            });
+            if let Some(FuncId(callee)) = unlinked {
+                return Err(Error::Unlinked { callee: format!("function {callee}") });
             }
         }
-        Ok(image)
+        image[end..].fill(0xcc);
+        Ok(())
     }
 }
 

@@ -22,19 +22,26 @@ struct Findings {
     unsupported: Option<(Feature, u64)>,
 }
 
+/// Modules whose code ends before this are read by one thread: others would have to be started first.
+const ALONE_BYTES_MAX: usize = 256 * 1024;
+
 /// Validates all bodies and notes in `module` which globals they assign.
 pub fn validate(
     functions: Vec<Function<'_>>,
     features: WasmFeatures,
     module: &mut Module,
 ) -> Result<(), DecodeError> {
-    let findings = functions
-        .into_par_iter()
-        .map_init(FuncValidatorAllocations::default, |allocations, function| {
-            let func = FuncIndex(function.0.index);
-            read(function, features, allocations).map(|findings| (func, findings))
-        })
-        .collect::<Vec<_>>();
+    let read_one = |allocations: &mut FuncValidatorAllocations, function: Function<'_>| {
+        let func = FuncIndex(function.0.index);
+        read(function, features, allocations).map(|findings| (func, findings))
+    };
+    let findings: Vec<_> = if module.bodies.last().map_or(0, |body| body.end) < ALONE_BYTES_MAX {
+        let mut allocations = FuncValidatorAllocations::default();
+        functions.into_iter().map(|function| read_one(&mut allocations, function)).collect()
+    } else {
+        let functions = functions.into_par_iter();
+        functions.map_init(FuncValidatorAllocations::default, read_one).collect()
+    };
     // In the order of the functions, so that the same module always gives the same error; and
     // what is invalid comes before what is unsupported.
     let mut unsupported = None;

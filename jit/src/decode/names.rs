@@ -8,12 +8,19 @@ use crate::vm::types::FuncIndex;
 /// Reads the names of the module and of its functions.
 pub fn read(section: &CustomSectionReader<'_>, module: &mut Module) {
     let KnownCustom::Name(reader) = section.as_known() else { return };
+    // Names are part of the section's data, whose place in the module is known.
+    let start = section.data().as_ptr() as usize;
+    let offset = super::position(section.data_range().start);
+    let range = |name: &str| {
+        let start = name.as_ptr() as usize - start + offset;
+        start..start + name.len()
+    };
     for subsection in reader {
         match subsection {
             Ok(Name::Module { name, .. }) => module.name = Some(name.to_owned()),
             Ok(Name::Function(names)) => {
                 for naming in names.into_iter().map_while(Result::ok) {
-                    module.function_names.push((FuncIndex(naming.index), naming.name.to_owned()));
+                    module.function_names.push((FuncIndex(naming.index), range(naming.name)));
                 }
             }
             Ok(_) => {}

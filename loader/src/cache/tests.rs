@@ -8,7 +8,7 @@ use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::TagId;
 use dynvm_vm::types::DefinedFuncIndex;
 
-use super::{Cache, Content, Key};
+use super::{Cache, Content, Key, Part};
 
 fn codes() -> SomeCode {
     let call_site = CallSite {
@@ -37,14 +37,18 @@ fn key(name: &str) -> Key {
     Key(name.to_owned())
 }
 
+fn load(cache: &Cache, name: &str) -> SomeCode {
+    cache.load(&key(name)).iter().flat_map(Part::codes).collect()
+}
+
 #[test]
 fn an_entry_is_found_as_it_was_stored() {
     let dir = tempfile::tempdir().expect("a directory");
     let cache = Cache::new(dir.path().join("new/dir"), Cache::BYTES_MAX);
-    assert_eq!(cache.load(&key("a")), SomeCode::new());
+    assert_eq!(load(&cache, "a"), SomeCode::new());
     cache.store(&key("a"), &codes()).expect("it is written");
-    assert_eq!(cache.load(&key("a")), codes());
-    assert_eq!(cache.load(&key("b")), SomeCode::new());
+    assert_eq!(load(&cache, "a"), codes());
+    assert_eq!(load(&cache, "b"), SomeCode::new());
     assert_eq!(cache.content().expect("it is read").entries, 1);
     cache.clear().expect("it is emptied");
     assert_eq!(cache.content().expect("it is read"), Content::default());
@@ -61,12 +65,12 @@ fn every_byte_of_an_entry_counts() {
         let mut damaged = whole.clone();
         damaged[position] ^= 1;
         fs::write(&path, damaged).expect("it is written");
-        assert_eq!(cache.load(&key("a")), SomeCode::new(), "byte {position} changed");
+        assert_eq!(load(&cache, "a"), SomeCode::new(), "byte {position} changed");
         fs::write(&path, &whole[..position]).expect("it is written");
-        assert_eq!(cache.load(&key("a")), SomeCode::new(), "cut at byte {position}");
+        assert_eq!(load(&cache, "a"), SomeCode::new(), "cut at byte {position}");
     }
     fs::write(&path, whole).expect("it is written");
-    assert_eq!(cache.load(&key("a")), codes());
+    assert_eq!(load(&cache, "a"), codes());
 }
 
 #[test]
@@ -80,11 +84,11 @@ fn what_was_used_longest_ago_goes_first() {
         file.set_modified(used).expect("its time is set");
     }
     // Using the oldest makes it the youngest.
-    assert!(!cache.load(&key("a")).is_empty());
+    assert!(!load(&cache, "a").is_empty());
     let bytes = cache.content().expect("it is read").bytes;
     let small = Cache::new(dir.path(), bytes);
     small.store(&key("d"), &codes()).expect("it is written");
-    let found = ["a", "b", "c", "d"].map(|name| !small.load(&key(name)).is_empty());
+    let found = ["a", "b", "c", "d"].map(|name| !load(&small, name).is_empty());
     assert_eq!(found, [true, false, true, true]);
 }
 
@@ -95,7 +99,7 @@ fn a_directory_that_cannot_be_made_is_an_error_and_no_more() {
     fs::write(&file, "no directory").expect("it is written");
     let cache = Cache::new(file.join("cache"), Cache::BYTES_MAX);
     assert!(cache.store(&key("a"), &codes()).is_err());
-    assert_eq!(cache.load(&key("a")), SomeCode::new());
+    assert_eq!(load(&cache, "a"), SomeCode::new());
 }
 
 #[test]
@@ -105,7 +109,7 @@ fn runs_add_to_an_entry_in_parts_that_become_one() {
     let part = |index| vec![(DefinedFuncIndex(index), codes()[0].1.clone())];
     for index in 0..20 {
         cache.store(&key("a"), &part(index)).expect("it is written");
-        let stored: Vec<u32> = cache.load(&key("a")).iter().map(|(func, _)| func.0).collect();
+        let stored: Vec<u32> = load(&cache, "a").iter().map(|(func, _)| func.0).collect();
         assert_eq!(stored, (0..=index).collect::<Vec<_>>());
         assert!(cache.content().expect("it is read").entries <= 8);
     }
@@ -118,7 +122,55 @@ fn a_damaged_part_is_written_again() {
     cache.store(&key("a"), &codes()).expect("it is written");
     cache.store(&key("a"), &codes()).expect("it is written");
     fs::write(cache.path(&key("a"), 0), "damage").expect("it is written");
-    assert_eq!(cache.load(&key("a")), SomeCode::new());
+    assert_eq!(load(&cache, "a"), SomeCode::new());
     cache.store(&key("a"), &codes()).expect("it is written");
-    assert_eq!(cache.load(&key("a")).len(), 4);
+    assert_eq!(load(&cache, "a").len(), 4);
+}
+
+#[test]
+fn a_proof_is_found_for_its_module_and_lasts_as_long_as_no_byte_changes() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let cache = Cache::new(dir.path(), Cache::BYTES_MAX);
+    let module = |value: u32| {
+        let zeros = "\\00".repeat(70_000);
+        let text = format!(
+            r#"(module (memory 2) (global (mut i32) (i32.const 0)) (global (mut i32) (i32.const 0))
+                 (func (global.set 1 (i32.const {value}))) (data (i32.const 0) "{zeros}"))"#
+        );
+        wat::parse_str(text).expect("valid text")
+    };
+    let check = |value| {
+        let decoded = cache.decode(module(value)).expect("it is valid");
+        assert_eq!(decoded.globals_assigned, [false, true]);
+        let files = cache.files().expect("they are listed");
+        files.iter().map(|file| file.path.clone()).collect::<Vec<_>>()
+    };
+    let [path] = &check(1)[..] else { panic!("one proof is written") };
+    assert_eq!(check(1).len(), 1);
+    let whole = fs::read(path).expect("it is there");
+    for position in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[position] ^= 1;
+        fs::write(path, damaged).expect("it is written");
+        check(1);
+        assert_eq!(fs::read(path).expect("it is there"), whole, "byte {position} changed");
+        fs::write(path, &whole[..position]).expect("it is written");
+        check(1);
+        assert_eq!(fs::read(path).expect("it is there"), whole, "cut at byte {position}");
+    }
+    assert_eq!(check(2).len(), 2);
+}
+
+#[test]
+fn what_is_invalid_gets_no_proof() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let cache = Cache::new(dir.path(), Cache::BYTES_MAX);
+    let zeros = "\\00".repeat(70_000);
+    let text = format!(r#"(module (memory 2) (func (i32.add)) (data (i32.const 0) "{zeros}"))"#);
+    let bytes = wat::parse_str(text).expect("valid text");
+    for _ in 0..2 {
+        let error = cache.decode(bytes.clone()).expect_err("it is invalid").to_string();
+        assert!(error.contains("type mismatch"), "{error}");
+        assert_eq!(cache.files().expect("they are listed").len(), 0);
+    }
 }

@@ -1,0 +1,54 @@
+//! Files of the host's own, mapped instead of read.
+
+use std::fs::File;
+use std::io;
+use std::ops::Deref;
+
+use memmap2::{Mmap, MmapOptions};
+
+/// The bytes of a file, as they were when it was opened.
+///
+/// Only for files that nobody changes in place, as those of the code cache: they are written aside
+/// and renamed, and whoever else can write in its directory can run code as this user anyway.
+/// What a guest may have been granted is read instead.
+#[derive(Debug)]
+pub struct MappedFile(Mmap);
+
+impl MappedFile {
+    /// Maps `file` whole; its pages are there already when this returns.
+    ///
+    /// # Errors
+    /// If the system cannot map it.
+    pub fn open(file: &File) -> io::Result<MappedFile> {
+        // SAFETY: the mapping is private and read-only. Its bytes would change, or vanish, only if
+        // somebody wrote into the file, which the contract of this type excludes.
+        unsafe { MmapOptions::new().populate().map(file) }.map(MappedFile)
+    }
+}
+
+impl Deref for MappedFile {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A file that is mapped as code, and never run: a recording of this process notes its name.
+#[derive(Debug)]
+pub struct MappedCode {
+    _mapping: Mmap,
+}
+
+impl MappedCode {
+    /// Maps the start of `file`.
+    ///
+    /// # Errors
+    /// If the system cannot map it.
+    pub fn open(file: &File) -> io::Result<MappedCode> {
+        // SAFETY: nobody reads or runs the mapping, which stays private to this type; so it does not
+        // matter that the file grows.
+        let mapping = unsafe { MmapOptions::new().map_exec(file) }?;
+        Ok(MappedCode { _mapping: mapping })
+    }
+}
