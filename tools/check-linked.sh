@@ -68,6 +68,7 @@ run() {
       echo "the cat and the dog" | "$node" --no-warnings tools/run-wasi.mjs $host "$file" "$@" || true ;;
     wasmtime)
       [ -n "$peer" ] || return 1
+      case $file in *-legacy.wasm) return 1 ;; esac # it does not know this encoding of exceptions
       echo "the cat and the dog" | "$peer" $host "$file" "$@" || true ;;
   esac
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use wasmtime::{Config, Engine, Linker, Module, Result, Store, format_err};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
-use wasmtime_wasi::{DirPerms, FilePerms, I32Exit, WasiCtxBuilder};
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
 fn main() -> Result<ExitCode> {
     let mut words = std::env::args().skip(1).peekable();
@@ -16,7 +16,7 @@ fn main() -> Result<ExitCode> {
         match option.as_str() {
             "--dir" => {
                 let (host, guest) = value.split_once("::").unwrap_or((&value, &value));
-                wasi.preopened_dir(host, guest, DirPerms::all(), FilePerms::all())?;
+                wasi.preopened_dir(host, guest, FsPerms::ReadWrite)?;
             }
             "--env" => {
                 let (key, value) = value.split_once('=').unwrap_or((&value, ""));
@@ -31,7 +31,7 @@ fn main() -> Result<ExitCode> {
 
     let mut config = Config::new();
     config.wasm_exceptions(true).wasm_function_references(true).wasm_gc(true);
-    config.max_wasm_stack(4 << 20);
+    config.max_wasm_stack(1 << 20);
     let engine = Engine::new(&config)?;
     let module = Module::new(&engine, std::fs::read(file)?)?;
     let mut linker: Linker<WasiP1Ctx> = Linker::new(&engine);
