@@ -49,8 +49,11 @@ impl Patch {
                 guest::write(process, at, &value.to_le_bytes()).ok_or_else(outside)
             }
             Patch::Copy { to, from, size } => {
-                let bytes = guest::bytes(process, from, size).ok_or_else(outside)?.to_vec();
-                guest::write(process, to, &bytes).ok_or_else(outside)
+                guest::bytes(process, to, size).ok_or_else(outside)?;
+                guest::bytes(process, from, size).ok_or_else(outside)?;
+                let from = from as usize;
+                process.memory_mut().copy_within(from..from + size as usize, to as usize);
+                Ok(())
             }
             Patch::Slot { at, from } => {
                 let func = process.table_get(from).unwrap_or(dynvm_vm::context::FuncId::NULL);

@@ -25,12 +25,17 @@ type Builtin = fn(&mut Kernel<'_>, [u32; ARGS_MAX]) -> Result<u32, Stop>;
 const TABLE: [(&str, Builtin); 32] = [
     ("print", |kernel, args| print(kernel, &format!("{}\n", args[0].cast_signed()))),
     ("putchar", |kernel, args| {
-        print_bytes(kernel, &[args[0] as u8])?;
+        syscall::print(kernel, &[args[0] as u8])?;
         Ok(args[0] & 0xff)
     }),
     ("puts", |kernel, args| {
-        let text = c_string(kernel.process, args[0])?;
-        print_bytes(kernel, &text)?;
+        let (mut at, mut left) = (args[0], c_string(kernel.process, args[0])?.len());
+        while left > 0 {
+            let len = left.min(syscall::TEXT_BYTES_MAX);
+            let part = bytes(kernel.process, at, len as u32)?.to_vec();
+            syscall::print(kernel, &part)?;
+            (at, left) = (at + len as u32, left - len);
+        }
         print(kernel, "\n")
     }),
     ("abort", |_, _| Err(Trap::new(TrapCode::Host, "the program aborted").into())),
@@ -54,8 +59,10 @@ const TABLE: [(&str, Builtin); 32] = [
     ("memmove", |kernel, args| copy(kernel, args[0], args[1], args[2])),
     ("mempcpy", |kernel, args| Ok(copy(kernel, args[0], args[1], args[2])?.wrapping_add(args[2]))),
     ("memset", |kernel, args| {
-        let bytes = vec![args[1] as u8; bytes(kernel.process, args[0], args[2])?.len()];
-        write(kernel, args[0], &bytes)
+        let len = bytes(kernel.process, args[0], args[2])?.len();
+        let start = args[0] as usize;
+        kernel.process.memory_mut()[start..start + len].fill(args[1] as u8);
+        Ok(args[0])
     }),
     ("memcmp", |kernel, args| {
         let one = bytes(kernel.process, args[0], args[2])?;
@@ -65,21 +72,21 @@ const TABLE: [(&str, Builtin); 32] = [
     ("strlen", |kernel, args| Ok(c_string(kernel.process, args[0])?.len() as u32)),
     ("strcmp", |kernel, args| {
         let one = c_string(kernel.process, args[0])?;
-        Ok(order(one.cmp(&c_string(kernel.process, args[1])?)))
+        Ok(order(one.cmp(c_string(kernel.process, args[1])?)))
     }),
     ("strncmp", |kernel, args| {
         let [one, other] = [args[0], args[1]].map(|at| c_string_of(kernel.process, at, args[2]));
-        Ok(order(one.cmp(&other)))
+        Ok(order(one.cmp(other)))
     }),
     ("strcpy", |kernel, args| {
-        let mut text = c_string(kernel.process, args[1])?;
-        text.push(0);
-        write(kernel, args[0], &text)
+        let len = c_string(kernel.process, args[1])?.len() as u32;
+        copy(kernel, args[0], args[1], len + 1)
     }),
     ("strchr", |kernel, args| {
-        let mut text = c_string(kernel.process, args[0])?;
-        text.push(0);
-        let found = text.iter().position(|byte| *byte == args[1] as u8);
+        let text = c_string(kernel.process, args[0])?;
+        let wanted = args[1] as u8;
+        let end = (wanted == 0).then_some(text.len());
+        let found = text.iter().position(|byte| *byte == wanted).or(end);
         Ok(found.map_or(0, |position| args[0].wrapping_add(position as u32)))
     }),
     ("isatty", |_, _| Ok(0)),
@@ -151,27 +158,26 @@ fn word(process: &Process, address: u32) -> u32 {
 }
 
 /// The C string at an address, without its end.
-fn c_string(process: &Process, address: u32) -> Result<Vec<u8>, Stop> {
+fn c_string(process: &Process, address: u32) -> Result<&[u8], Stop> {
     let memory = process.memory().get(address as usize..).unwrap_or_default();
     let end = memory.iter().position(|byte| *byte == 0).ok_or_else(outside)?;
-    Ok(memory[..end].to_vec())
+    Ok(&memory[..end])
 }
 
 /// At most `len` bytes of the C string at an address.
-fn c_string_of(process: &Process, address: u32, len: u32) -> Vec<u8> {
+fn c_string_of(process: &Process, address: u32, len: u32) -> &[u8] {
     let memory = process.memory().get(address as usize..).unwrap_or_default();
     let memory = &memory[..memory.len().min(len as usize)];
-    memory.iter().copied().take_while(|byte| *byte != 0).collect()
-}
-
-fn write(kernel: &mut Kernel<'_>, address: u32, bytes: &[u8]) -> Result<u32, Stop> {
-    guest::write(kernel.process, address, bytes).ok_or_else(outside)?;
-    Ok(address)
+    let end = memory.iter().position(|byte| *byte == 0);
+    &memory[..end.unwrap_or(memory.len())]
 }
 
 fn copy(kernel: &mut Kernel<'_>, to: u32, from: u32, len: u32) -> Result<u32, Stop> {
-    let bytes = bytes(kernel.process, from, len)?.to_vec();
-    write(kernel, to, &bytes)
+    bytes(kernel.process, to, len)?;
+    bytes(kernel.process, from, len)?;
+    let start = from as usize;
+    kernel.process.memory_mut().copy_within(start..start + len as usize, to as usize);
+    Ok(to)
 }
 
 fn order(order: std::cmp::Ordering) -> u32 {
@@ -197,13 +203,6 @@ fn realloc(kernel: &mut Kernel<'_>, old: u32, size: u32) -> u32 {
 }
 
 fn print(kernel: &mut Kernel<'_>, text: &str) -> Result<u32, Stop> {
-    print_bytes(kernel, text.as_bytes())
-}
-
-/// Writes to standard output, all of it; what cannot be written is lost.
-fn print_bytes(kernel: &mut Kernel<'_>, text: &[u8]) -> Result<u32, Stop> {
-    for part in text.chunks(syscall::TEXT_BYTES_MAX) {
-        syscall::print(kernel, part)?;
-    }
+    syscall::print(kernel, text.as_bytes())?;
     Ok(0)
 }
