@@ -98,7 +98,7 @@ impl Flags {
         self.0 & Self::GLOBAL.0 != 0
     }
 
-    fn is_nodelete(self) -> bool {
+    pub(crate) fn is_nodelete(self) -> bool {
         self.0 & Self::NODELETE.0 != 0
     }
 }

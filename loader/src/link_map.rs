@@ -74,6 +74,17 @@ impl LinkMap {
         }
     }
 
+    /// What dsos from `mark` on are bound to that are never unloaded is never unloaded either.
+    pub(crate) fn pin_bindings(&mut self, mark: DsoId) {
+        for id in self.ids_from(mark) {
+            if self.dso(id).is_pinned {
+                for bound in std::mem::take(&mut self.dso_mut(id).bound_to) {
+                    self.dso_mut(bound).is_pinned = true;
+                }
+            }
+        }
+    }
+
     /// Whether a binding of `asker` to `id` is what keeps `id`: else its dependencies do, or it
     /// stays anyway.
     pub(crate) fn is_binding(&self, asker: DsoId, id: DsoId) -> bool {

@@ -179,6 +179,7 @@ fn load(
     if let Some(links) = linker.dialects.next_links.take() {
         linker.dialects.links = links;
     }
+    linker.map.pin_bindings(mark);
     tracing::debug!(target: "dynvm::statistics", "{}", linker.statistics);
     let order = linker.map.dso(root).dependencies.iter().rev().copied().collect();
     Ok(Opened { root, order })
@@ -256,6 +257,8 @@ pub(crate) fn prepare(
     } else {
         linker.space.place_opened(&mut linker.map, batch.mark, process)?;
     }
+    // Before anything is bound to it: what is never unloaded is no matter of bindings.
+    linker.map.dso_mut(batch.root).is_pinned |= flags.is_nodelete();
     set_scopes(linker, batch, is_start, flags.is_deep());
     flat::set_scopes(linker, batch.mark);
     flat::warn_about_overlaps(&linker.map, batch.mark);
