@@ -153,6 +153,9 @@ fn lenders(map: &LinkMap, slots: &FunctionSlots, id: DsoId, imports: &[Reference
         _ => None,
     });
     let pointers: Vec<u32> = pointers.collect();
+    if pointers.is_empty() {
+        return Vec::new();
+    }
     let lends = |dso: &&Dso| {
         map.is_binding(id, dso.id) && pointers.iter().any(|slot| dso.table.contains(slot))
     };

@@ -59,30 +59,29 @@ fn find(
 ) -> Result<(DsoId, Symbol), LoadError> {
     let map = &linker.map;
     let visible = |id: DsoId| Some((id, *map.dso(id).symbols.get(name)?));
-    let (found, whom, scope) = match handle {
-        RTLD_DEFAULT => {
-            let found = find_in_scopes(map, &linker.global, map.dso(asker), name);
-            (found, asker, "the global scope".to_owned())
-        }
-        RTLD_NEXT => {
-            let scope = format!("the scope behind `{}`", map.dso(asker).name);
-            (next_of(linker, asker).into_iter().find_map(visible), asker, scope)
-        }
+    let (found, whom) = match handle {
+        RTLD_DEFAULT => (find_in_scopes(map, &linker.global, map.dso(asker), name), asker),
+        RTLD_NEXT => (next_of(linker, asker).into_iter().find_map(visible), asker),
         _ => {
             let id = dso_of_handle(linker, handle)?;
             let dso = map.dso(id);
             let found = if dso.is_main {
-                linker.global.find(name).and_then(visible)
+                linker.global.find_symbol(name)
             } else {
                 let searchlist = dso.searchlist.clone().unwrap_or_else(|| map.closure(id));
                 searchlist.iter().copied().find_map(visible)
             };
-            (found, id, format!("`{}`", dso.name))
+            (found, id)
         }
+    };
+    let scope = || match handle {
+        RTLD_DEFAULT => "the global scope".to_owned(),
+        RTLD_NEXT => format!("the scope behind `{}`", map.dso(asker).name),
+        _ => format!("`{}`", map.dso(whom).name),
     };
     found.ok_or_else(|| LoadError::SymbolNotFound {
         symbol: name.to_owned(),
-        scope,
+        scope: scope(),
         asker: name_for_guest(linker, whom),
     })
 }

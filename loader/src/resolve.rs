@@ -444,7 +444,7 @@ fn find(map: &LinkMap, global: &Scope, asker: &Dso, name: &str) -> Option<(DsoId
         // It sees what stands behind it first, and its own exports never.
         let visible = |id: DsoId| Some((id, *map.dso(id).symbols.get(name)?));
         let found = asker.flat_scope.iter().copied().find_map(visible);
-        let in_global = || global.find(name).and_then(visible);
+        let in_global = || global.find_symbol(name);
         return found.or_else(|| in_global().filter(|(id, _)| *id != asker.id));
     }
     let found = find_in_scopes(map, global, asker, name);
@@ -462,7 +462,7 @@ pub(crate) fn find_in_scopes(
     asker.scopes.iter().find_map(|scope| {
         let scope = map.dso(*scope);
         if scope.is_main {
-            return global.find(name).and_then(visible);
+            return global.find_symbol(name);
         }
         scope.searchlist.iter().flat_map(|list| list.iter().copied()).find_map(visible)
     })

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use crate::dso::{Dso, DsoId};
 use crate::link_map::LinkMap;
+use crate::symbol::Symbol;
 
 /// Ordered dsos with an index of all they define, so that a lookup costs one hash however many
 /// dsos there are.
 #[derive(Debug, Default)]
 pub struct Scope {
     members: Vec<DsoId>,
-    /// Each visible symbol, and the first member that defines it.
-    index: HashMap<Arc<str>, DsoId>,
+    /// Each visible symbol, and the first member that defines it, with its definition.
+    index: HashMap<Arc<str>, (DsoId, Symbol)>,
 }
 
 impl Scope {
@@ -22,8 +23,9 @@ impl Scope {
             return;
         }
         self.members.push(dso.id);
-        for name in dso.symbols.visible_names() {
-            self.index.entry(Arc::clone(name)).or_insert(dso.id);
+        self.index.reserve(dso.symbols.len());
+        for (name, symbol) in dso.symbols.visible() {
+            self.index.entry(Arc::clone(name)).or_insert((dso.id, *symbol));
         }
     }
 
@@ -41,6 +43,12 @@ impl Scope {
     /// The first member that defines `name`.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<DsoId> {
+        self.find_symbol(name).map(|(id, _)| id)
+    }
+
+    /// The first member that defines `name`, and its definition.
+    #[must_use]
+    pub fn find_symbol(&self, name: &str) -> Option<(DsoId, Symbol)> {
         self.index.get(name).copied()
     }
 

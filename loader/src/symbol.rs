@@ -105,9 +105,10 @@ impl SymbolTable {
         let globals = ConstGlobals::of_module(module, &[]);
         let is_function = |import: &&Import| matches!(import.ty, EntityType::Func(_));
         let imported: Vec<&Import> = module.imports.iter().filter(is_function).collect();
-        let mut symbols = HashMap::new();
+        // What is hashed once need not be hashed again while the table grows.
+        let mut symbols = HashMap::with_capacity(module.exports.len());
         for export in &module.exports {
-            if NEVER_SYMBOLS.contains(&export.name.as_str()) {
+            if is_never_symbol(&export.name) {
                 continue;
             }
             let flags = dylink.map_or(SymbolFlags(0), |dylink| dylink.export_flags(&export.name));
@@ -156,9 +157,9 @@ impl SymbolTable {
         self.symbols.get(name)
     }
 
-    /// Names that other dsos see.
-    pub fn visible_names(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.iter().filter(|(_, symbol)| symbol.visibility == Visibility::Default).map(|(n, _)| n)
+    /// Definitions that other dsos see.
+    pub fn visible(&self) -> impl Iterator<Item = (&Arc<str>, &Symbol)> {
+        self.iter().filter(|(_, symbol)| symbol.visibility == Visibility::Default)
     }
 
     /// Every definition.
@@ -182,7 +183,8 @@ impl SymbolTable {
 /// Whether an export of this name is never a symbol.
 #[must_use]
 pub fn is_never_symbol(name: &str) -> bool {
-    NEVER_SYMBOLS.contains(&name)
+    // Nearly every name of a large library is told apart by its first letter.
+    matches!(name.as_bytes().first(), Some(b'_' | b'm')) && NEVER_SYMBOLS.contains(&name)
 }
 
 /// Whether an exported function is an import of the same name: then somebody else defines it.
