@@ -126,11 +126,13 @@ fn what_was_compiled_when_it_was_called_is_kept() {
     let [cached, deferred, compiled] = lazily(&cache, &["examples/hello/main.wasm"]);
     assert_eq!(cached, 0);
     assert!(compiled > 20 && compiled <= deferred, "{compiled} of {deferred}");
-    // It calls the same functions, and no other thread starts.
-    let second = lazily(&cache, &["examples/hello/main.wasm"]);
-    assert_eq!(second, [compiled, deferred - compiled, 0]);
+    // It calls the same functions, and no other thread starts. What a thread compiled ahead between
+    // the first run's statistics and its end is kept too.
+    let [kept, left, since] = lazily(&cache, &["examples/hello/main.wasm"]);
+    assert!(kept >= compiled, "{compiled} were compiled, {kept} kept");
+    assert_eq!((kept + left, since), (deferred, 0));
     // Compiling all adds what is missing, in files of their own.
-    assert_eq!(check(&cache), (compiled, deferred));
+    assert_eq!(check(&cache), (kept, deferred));
     assert_eq!(check(&cache), (deferred, deferred));
     assert_eq!(lazily(&cache, &["examples/hello/main.wasm"]), [deferred, 0, 0]);
 }
