@@ -75,16 +75,31 @@ pub struct Call {
     pub args: Vec<Value>,
 }
 
+/// Which cases seeds stand for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Only modules with garbage collection, not every fourth.
+    pub is_gc_only: bool,
+    /// Every allocation collects, not only those of every eighth module (of every second with
+    /// `is_gc_only`).
+    pub is_stressed: bool,
+}
+
 /// The case of a seed; always the same.
-pub fn draw(seed: u64) -> Case {
+pub fn draw(seed: u64, selection: Selection) -> Case {
+    // The last bits of a seed say what kind of module it stands for: see `draw_module`.
+    let seed = if selection.is_gc_only { seed << 2 | 3 } else { seed };
     let mut random = Random(seed);
     let (bytes, module, drawn) = draw_module(seed, &mut random);
+    // All modules with garbage collection have odd seeds.
+    let is_drawn_process = if selection.is_gc_only { seed & 8 == 0 } else { seed % 2 == 1 };
     let is_process = match &module {
-        Ok(module) => seed % 2 == 1 && can_have_process_table(module),
+        Ok(module) => is_drawn_process && can_have_process_table(module),
         Err(_) => false,
     };
     let calls = module.as_ref().map_or(Vec::new(), |module| calls(module, &mut random));
-    Case { bytes, module, drawn, calls, is_heap_stressed: seed % 8 == 7, is_process }
+    let is_heap_stressed = selection.is_stressed || seed % 8 == 7;
+    Case { bytes, module, drawn, calls, is_heap_stressed, is_process }
 }
 
 /// The case that a fuzzer's bytes stand for: eight that say what kind of module, the others what is

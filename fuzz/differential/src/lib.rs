@@ -7,7 +7,7 @@ mod ours;
 mod theirs;
 mod value;
 
-pub use case::{Case, Drawn, draw, of_bytes};
+pub use case::{Case, Drawn, Selection, draw, of_bytes};
 pub use theirs::engine;
 
 /// Wasm runs on the stack of the thread that calls it in wasmtime: so much it must have.

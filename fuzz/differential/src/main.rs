@@ -7,15 +7,19 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use dynvm_differential::{
-    Case, Drawn, Mismatch, STACK_SIZE_BYTES, compare, draw, engine, of_bytes,
+    Case, Drawn, Mismatch, STACK_SIZE_BYTES, Selection, compare, draw, engine, of_bytes,
 };
 use wasmtime::Engine;
 
-const USAGE: &str = "usage: differential [--seeds FIRST..END | --one SEED | --files FILE...]";
+const USAGE: &str =
+    "usage: differential [--gc] [--stress] [--seeds FIRST..END | --one SEED | --files FILE...]
+  --gc      only modules with garbage collection: seeds count these, and stand for other modules
+  --stress  every allocation collects";
 
 fn main() -> ExitCode {
     let args = std::env::args().skip(1).collect::<Vec<_>>();
-    let origins = match parse(&args) {
+    let (selection, args) = select(&args);
+    let origins = match parse(args) {
         Ok(origins) => origins,
         Err(message) => {
             eprintln!("differential: {message}\n{USAGE}");
@@ -24,11 +28,26 @@ fn main() -> ExitCode {
     };
     let is_verbose = origins.len() == 1;
     let thread = std::thread::Builder::new().stack_size(STACK_SIZE_BYTES);
-    let thread = thread.spawn(move || run(origins, is_verbose)).expect("a thread can be had");
+    let thread =
+        thread.spawn(move || run(origins, selection, is_verbose)).expect("a thread can be had");
     match thread.join() {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) | Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// The options that stand first, and what follows them.
+fn select(mut args: &[String]) -> (Selection, &[String]) {
+    let mut selection = Selection::default();
+    while let [flag, rest @ ..] = args {
+        match flag.as_str() {
+            "--gc" => selection.is_gc_only = true,
+            "--stress" => selection.is_stressed = true,
+            _ => break,
+        }
+        args = rest;
+    }
+    (selection, args)
 }
 
 fn parse(args: &[String]) -> Result<Vec<Origin>, String> {
@@ -58,19 +77,21 @@ struct Counts {
     /// With the process's memory, and with its table.
     process: u64,
     process_table: u64,
+    /// With a collection at each allocation.
+    stressed: u64,
     calls: usize,
     returned: usize,
     mismatches: u64,
 }
 
 /// Whether the engines agree on all.
-fn run(origins: Vec<Origin>, is_verbose: bool) -> bool {
+fn run(origins: Vec<Origin>, selection: Selection, is_verbose: bool) -> bool {
     let started = Instant::now();
     let engine = engine();
     let mut counts = Counts::default();
     for origin in &origins {
         let case = match origin {
-            Origin::Seed(seed) => draw(*seed),
+            Origin::Seed(seed) => draw(*seed, selection),
             Origin::File(path) => match std::fs::read(path).map(|bytes| of_bytes(&bytes)) {
                 Ok(Some(case)) => case,
                 Ok(None) => {
@@ -90,12 +111,13 @@ fn run(origins: Vec<Origin>, is_verbose: bool) -> bool {
     }
     println!(
         "{} modules ({} with typed references, {} without threads because they wait, {} with the \
-         process's memory, {} with its table), {} calls ({} returned), {} mismatches, {:.1?}",
+         process's memory, {} with its table, {} collecting at each allocation), {} calls ({} returned), {} mismatches, {:.1?}",
         counts.modules,
         counts.typed,
         counts.blocking,
         counts.process,
         counts.process_table,
+        counts.stressed,
         counts.calls,
         counts.returned,
         counts.mismatches,
@@ -116,6 +138,7 @@ fn check(origin: &Origin, case: &Case, engine: &Engine, is_verbose: bool, counts
     counts.typed += u64::from(case.drawn == Drawn::WithTypedReferences);
     counts.process += u64::from(case.is_process);
     counts.process_table += u64::from(case.has_process_table());
+    counts.stressed += u64::from(case.is_heap_stressed);
     let outcome = compare(case, engine);
     if is_verbose {
         keep(origin, &case.bytes);
