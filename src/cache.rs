@@ -32,10 +32,9 @@ fn default_dir() -> Option<PathBuf> {
 
 /// Loads a program, which compiles it into the cache, and does not run it.
 pub fn compile(compile: &cli::Compile) -> Result<u8, Failure> {
-    let is_nan_canonical = compile.code.is_nan_canonical;
     let is_lazy = compile.bind == cli::Bind::Lazy;
-    let options =
-        Options { is_lazy, is_nan_canonical, ..options(&compile.search, &compile.modules)? };
+    let options = options(&compile.search, &compile.modules, compile.code)?;
+    let options = Options { is_lazy, ..options };
     Runtime::open(&compile.program, &options)?;
     Ok(0)
 }

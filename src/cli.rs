@@ -95,13 +95,26 @@ pub struct CacheOptions {
     pub no_cache: bool,
 }
 
-/// What compiled code does where WebAssembly leaves a choice.
+/// What compiled code is like where WebAssembly leaves a choice.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct CodeOptions {
     /// Give every NaN that arithmetic makes the same bits on every processor. (Relaxed vector
     /// instructions always give the same, with or without this)
     #[arg(long = "canonical-nan", visible_alias = "deterministic")]
     pub is_nan_canonical: bool,
+    /// Whether small functions become part of their callers, across libraries too
+    #[arg(long, value_name = "WHETHER", default_value = "on")]
+    pub inline: Switch,
+}
+
+/// Whether something is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// It is
+    #[default]
+    On,
+    /// It is not
+    Off,
 }
 
 /// When functions are compiled.

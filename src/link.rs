@@ -9,8 +9,9 @@ use crate::run::options;
 
 /// Links a program and writes the module.
 pub fn link(link: &cli::Link) -> Result<u8, Failure> {
-    let mut options =
-        Options { is_lazy: link.bind == cli::Bind::Lazy, ..options(&link.search, &[])? };
+    let code = cli::CodeOptions::default();
+    let options = options(&link.search, &[], code)?;
+    let mut options = Options { is_lazy: link.bind == cli::Bind::Lazy, ..options };
     options.preloads.extend(link.libraries.iter().cloned());
     options.stack_size_bytes = link.stack_size;
     let options = relink::Options {

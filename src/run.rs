@@ -22,14 +22,13 @@ const COMPILE_TIME: &str = "DYNVM_COMPILE";
 pub fn run(run: &cli::Run) -> Result<u8, Failure> {
     let (program, arguments) = run.program.split_first().expect("the command line requires one");
     let (modules, arguments) = modules(&run.search, arguments);
-    let mut options = options(&run.search, &modules)?;
+    let mut options = options(&run.search, &modules, run.code)?;
     options.memory_bytes_max = run.max_memory;
     options.stack_size_bytes = run.stack_size;
     options.heap_bytes_max = run.max_gc_heap;
     options.is_heap_stressed = run.is_heap_stressed;
     options.time_limit = run.timeout;
     options.profile = run.profile;
-    options.is_nan_canonical = run.code.is_nan_canonical;
     options.is_lazy = run.bind == cli::Bind::Lazy;
     options.compile = compile_time(run.compile)?;
     set_world(&mut options.wasi, run, program, arguments)?;
@@ -106,9 +105,15 @@ fn modules<'a>(search: &cli::Search, arguments: &'a [OsString]) -> (Vec<PathBuf>
 }
 
 /// What all commands that load have in common; `modules` are those of a flat program.
-pub fn options(search: &cli::Search, modules: &[PathBuf]) -> Result<Options, Failure> {
+pub fn options(
+    search: &cli::Search,
+    modules: &[PathBuf],
+    code: cli::CodeOptions,
+) -> Result<Options, Failure> {
     let flat = search.flat.then(|| modules.to_vec());
     let mut options = Options { flat, ..Options::default() };
+    options.is_nan_canonical = code.is_nan_canonical;
+    options.is_inlining_off = code.inline == cli::Switch::Off;
     options.library_dirs.clone_from(&search.library_path);
     if let Some(path) = std::env::var_os(LIBRARY_PATH) {
         let dirs = std::env::split_paths(&path).filter(|dir| !dir.as_os_str().is_empty());

@@ -46,6 +46,8 @@ pub struct Options {
     pub compile: CompileTime,
     /// Who watches what is compiled before the start.
     pub progress: Option<Progress>,
+    /// Whether every call stays a call; otherwise small functions become part of their callers.
+    pub is_inlining_off: bool,
     /// Where compiled code is kept for the next time; `None` keeps nothing.
     pub cache: Option<Cache>,
     /// Which file is written for `perf`, if one is.
@@ -83,6 +85,7 @@ impl Options {
             ..dynvm_loader::Options::default()
         };
         options.compiler.is_nan_canonical = self.is_nan_canonical;
+        options.compiler.is_inlining = !self.is_inlining_off;
         let Config { memory_bytes_max, stack_size_bytes, heap_bytes_max, is_heap_stressed, .. } =
             &mut options.config;
         *heap_bytes_max = self.heap_bytes_max.unwrap_or(*heap_bytes_max);
@@ -240,6 +243,7 @@ impl Runtime {
                 bytes,
                 functions,
                 functions_cached,
+                inlined,
                 imports,
                 code_bytes,
                 read,
@@ -253,7 +257,7 @@ impl Runtime {
             writeln!(f, "decoded and validated in {validate:.1?}")?;
             writeln!(f, "{imports} imports bound in {bind:.1?}")?;
             write!(f, "{functions} functions ({functions_cached} cached) of {code_bytes} bytes ")?;
-            write!(f, "compiled in {compile:.1?}, placed in {place:.1?}")?;
+            write!(f, "compiled in {compile:.1?}, placed in {place:.1?}, {inlined} calls inlined")?;
             if lazy.deferred > 0 {
                 let dynvm_jit::LazyStatistics { deferred, compiled, first_calls, waited, .. } =
                     lazy;

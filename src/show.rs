@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use dynvm::jit::{Compiler, Settings};
+use dynvm::jit::{Compiler, Settings, Unit};
 use dynvm::loader::{LoadError, nm as symbols};
 use dynvm::vm::instance::Instance;
 use dynvm::vm::types::{DefinedFuncIndex, FuncIndex};
@@ -16,7 +16,8 @@ use crate::run::options;
 
 /// Prints what would be loaded; the status is 1 if anything is missing.
 pub fn ldd(ldd: &cli::Ldd) -> Result<u8, Failure> {
-    let listing = dynvm::list(&ldd.program, &options(&ldd.search, &ldd.modules)?)?;
+    let code = cli::CodeOptions::default();
+    let listing = dynvm::list(&ldd.program, &options(&ldd.search, &ldd.modules, code)?)?;
     print(&listing)?;
     Ok(if listing.is_complete() { 0 } else { 1 })
 }
@@ -30,21 +31,22 @@ pub fn nm(nm: &cli::Nm) -> Result<u8, Failure> {
 
 /// Prints the code of a module's functions, as it is when all that it needs is loaded.
 pub fn objdump(objdump: &cli::Objdump) -> Result<u8, Failure> {
-    let is_nan_canonical = objdump.code.is_nan_canonical;
-    let options = Options { is_lazy: true, is_nan_canonical, ..options(&objdump.search, &[])? };
+    let options = Options { is_lazy: true, ..options(&objdump.search, &[], objdump.code)? };
     let mut runtime = Runtime::open(&objdump.file, &options)?;
     let main = runtime.loader().with_link_map(|map| map.main().map(|main| main.instance()));
     let main = main.expect("the program was opened");
     let instance = std::sync::Arc::clone(runtime.loader().process().instance(main));
-    let settings = Settings { is_nan_canonical, ..Settings::default() };
+    let settings = Settings {
+        is_nan_canonical: options.is_nan_canonical,
+        is_inlining: !options.is_inlining_off,
+        ..Settings::default()
+    };
     let compiler = Compiler::new(&settings).map_err(|error| compile_error(&objdump.file, error))?;
+    let unit = Unit::new(runtime.loader().process(), main);
     let mut text = String::new();
     for func in chosen(&instance, objdump)? {
-        let code = if objdump.clif {
-            compiler.clif(&instance, func)
-        } else {
-            compiler.asm(&instance, func)
-        };
+        let code =
+            if objdump.clif { compiler.clif(&unit, func) } else { compiler.asm(&unit, func) };
         let code = code.map_err(|error| compile_error(&objdump.file, error))?;
         let index = FuncIndex(func.0 + instance.module.imported_functions);
         let name = instance.module.func_name(index);

@@ -7,6 +7,7 @@
 //! ;;! asm: libx.so!f         … and of this one of a library
 //! ;;! clif: read             Cranelift's IR after optimization
 //! ;;! same: inside across    the instructions are equal but for the callee's name
+//! ;;! inline: on             small functions become part of their callers, which they do not otherwise
 //! ```
 //! `BLESS=1 cargo test --test codegen` rewrites the expected text; review the difference.
 
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{env, fs};
 
-use dynvm::jit::{Compiler, Settings};
+use dynvm::jit::{Compiler, Settings, Unit};
 use dynvm::vm::instance::Instance;
 use dynvm::vm::module::Entity;
 use dynvm::vm::types::DefinedFuncIndex;
@@ -43,7 +44,7 @@ macro_rules! cases {
 
 cases! {
     direct_call indirect_call typed_call data globals memory missing_weak host_call exceptions
-    objects
+    objects inlined
 }
 
 fn folder() -> PathBuf {
@@ -80,6 +81,7 @@ fn show(source: &str) -> String {
                     write!(shown, ";; {kind} {name}\n{}", comment(&text)).expect("it is a string");
                 }
             }
+            "inline" => assert_eq!(names, ["on"]),
             "same" => {
                 let [first, second] = names[..] else { panic!("`same` takes two functions") };
                 let texts = [first, second].map(|name| program.function("asm", name));
@@ -124,7 +126,8 @@ impl Program {
             fs::write(target.path().join(name).with_extension("so"), binary).expect("written");
         }
         let runtime = Runtime::open(&main, &Options::default()).expect("it loads");
-        let settings = Settings::default();
+        let is_inlining = source.lines().any(|line| line == ";;! inline: on");
+        let settings = Settings { is_inlining, ..Settings::default() };
         let compiler = Compiler::new(&settings).expect("this processor will do");
         Program { runtime, compiler, _folder: target }
     }
@@ -138,9 +141,10 @@ impl Program {
             panic!("`{dso}` exports no function `{name}`");
         };
         let defined: DefinedFuncIndex = module.defined_func(func).expect("it is defined there");
+        let unit = Unit::new(self.runtime.loader().process(), instance.id);
         let text = match kind {
-            "asm" => self.compiler.asm(&instance, defined),
-            _ => self.compiler.clif(&instance, defined),
+            "asm" => self.compiler.asm(&unit, defined),
+            _ => self.compiler.clif(&unit, defined),
         };
         text.expect("it compiles")
     }

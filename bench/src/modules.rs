@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use dynvm_jit::Compiler;
+use dynvm_jit::{Compiler, Unit};
 use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::{Extern, GlobalPlace, InstanceId, MemoryId, TableId};
 use dynvm_vm::module::{Entity, EntityType, Import, Module};
@@ -120,7 +120,7 @@ impl Modules {
     /// If the compiler refuses one.
     pub fn compile(&mut self, ids: &[InstanceId]) -> Result<()> {
         for id in ids {
-            let code = self.compiler.compile(self.process.instance(*id))?;
+            let code = self.compiler.compile(&Unit::new(&self.process, *id))?;
             self.process.publish(*id, code);
         }
         Ok(())

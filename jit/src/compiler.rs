@@ -1,5 +1,6 @@
 //! The compiler: functions of an instance, in parallel, to machine code.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cranelift_codegen::control::ControlPlane;
@@ -13,9 +14,13 @@ use crate::emit;
 use crate::epilogue;
 use crate::error::CompileError;
 use crate::lazy::SomeCode;
+use crate::location;
+use crate::translate::inline::{Inlined, Policy};
 use crate::translate::translate;
+use crate::unit::Unit;
 use crate::vm::code::Code;
-use crate::vm::instance::Instance;
+use crate::vm::context::FuncId;
+use crate::vm::instance::{Callee, Instance};
 use crate::vm::types::{DefinedFuncIndex, FuncIndex};
 
 /// How much work goes into better code.
@@ -33,6 +38,8 @@ pub enum OptLevel {
 pub struct Settings {
     /// How much work goes into better code.
     pub opt_level: OptLevel,
+    /// Whether small functions become part of their callers.
+    pub is_inlining: bool,
     /// Whether the compiler checks its own intermediate code: for tests.
     pub is_verified: bool,
     /// Whether every NaN that arithmetic gives is the positive canonical one, whatever its operands
@@ -44,6 +51,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             opt_level: OptLevel::default(),
+            is_inlining: true,
             is_verified: cfg!(debug_assertions),
             is_nan_canonical: false,
         }
@@ -57,6 +65,7 @@ const STACK_GUARD_LOG2: &str = "16";
 /// Makes machine code for the processor that it runs on.
 pub struct Compiler {
     isa: OwnedTargetIsa,
+    is_inlining: bool,
 }
 
 impl Compiler {
@@ -79,7 +88,7 @@ impl Compiler {
                 return Err(CompileError::Processor { missing: name });
             }
         }
-        Ok(Compiler { isa })
+        Ok(Compiler { isa, is_inlining: settings.is_inlining })
     }
 
     /// What the code that it makes depends on besides the instance: Cranelift and its settings, the
@@ -88,24 +97,26 @@ impl Compiler {
         let isa = &self.isa;
         let features: Vec<_> = isa.isa_flags().iter().map(|value| value.to_string()).collect();
         let version = cranelift_codegen::VERSION;
-        format!("{version} {} {} {features:?}", isa.triple(), isa.flags())
+        let inlining = self.is_inlining;
+        format!("{version} {} {} {features:?} {inlining}", isa.triple(), isa.flags())
     }
 
     /// Compiles all functions that the instance's module defines, in their order.
-    pub fn compile(&self, instance: &Instance) -> Result<Vec<Code>, CompileError> {
-        let all = (0..instance.module.bodies.len()).map(|index| DefinedFuncIndex(index as u32));
-        let codes = self.compile_some(instance, &all.collect::<Vec<_>>(), &|_| {})?;
+    pub fn compile(&self, unit: &Unit) -> Result<Vec<Code>, CompileError> {
+        let bodies_len = unit.instance().module.bodies.len();
+        let all = (0..bodies_len).map(|index| DefinedFuncIndex(index as u32));
+        let codes = self.compile_some(unit, &all.collect::<Vec<_>>(), &|_| {})?;
         Ok(codes.into_iter().map(|(_, code)| code).collect())
     }
 
     /// Compiles these functions. Tells after each, on any thread, how many it was.
     pub fn compile_some(
         &self,
-        instance: &Instance,
+        unit: &Unit,
         functions: &[DefinedFuncIndex],
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<SomeCode, CompileError> {
-        let bodies = &instance.module.bodies;
+        let bodies = &unit.instance().module.bodies;
         // The longest first, so that no thread is left alone with one at the end.
         let mut order = functions.to_vec();
         order.sort_by_key(|func| std::cmp::Reverse(bodies[func.index()].len()));
@@ -114,7 +125,7 @@ impl Compiler {
         let compiled = (0..rayon::current_num_threads().min(order.len()))
             .into_par_iter()
             .with_max_len(1)
-            .map(|_| self.compile_in_turn(instance, &order, &next, &finished))
+            .map(|_| self.compile_in_turn(unit, &order, &next, &finished))
             .collect::<Vec<_>>();
 
         let mut compiled: Vec<_> = compiled.into_iter().flatten().collect();
@@ -126,7 +137,7 @@ impl Compiler {
     /// Compiles functions in this order, for as long as no other thread has taken the last.
     fn compile_in_turn(
         &self,
-        instance: &Instance,
+        unit: &Unit,
         order: &[DefinedFuncIndex],
         next: &AtomicUsize,
         finished: &(dyn Fn() + Sync),
@@ -134,7 +145,7 @@ impl Compiler {
         let mut worker = Worker::default();
         let mut compiled = Vec::new();
         while let Some(&func) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            compiled.push((func, self.compile_with(&mut worker, instance, func)));
+            compiled.push((func, self.compile_with(&mut worker, unit, func)));
             finished();
         }
         compiled
@@ -143,51 +154,69 @@ impl Compiler {
     /// Compiles one function.
     pub fn compile_function(
         &self,
-        instance: &Instance,
+        unit: &Unit,
         func: DefinedFuncIndex,
     ) -> Result<Code, CompileError> {
-        self.compile_with(&mut Worker::default(), instance, func)
+        self.compile_with(&mut Worker::default(), unit, func)
+    }
+
+    /// The instances that the unit's code depends on: its own, and those whose functions may become
+    /// part of it, by their ids.
+    pub fn depends_on<'a>(&self, unit: &'a Unit) -> Vec<&'a Instance> {
+        let own: &Instance = unit.instance();
+        let policy = self.policy(unit);
+        let mut found = BTreeMap::from([(own.id, own)]);
+        let mut pending = vec![own];
+        while let Some(caller) = pending.pop() {
+            for index in (0..caller.module.imported_functions).map(FuncIndex) {
+                let Some(definer) = policy.definer(caller, index) else { continue };
+                if found.insert(definer.id, definer).is_none() {
+                    pending.push(definer);
+                }
+            }
+        }
+        found.remove(&own.id);
+        std::iter::once(own).chain(found.into_values()).collect()
+    }
+
+    fn policy<'a>(&self, unit: &'a Unit) -> Policy<'a> {
+        let definitions = self.is_inlining.then(|| unit.definitions());
+        Policy { definitions, instance: unit.instance() }
     }
 
     pub(crate) fn compile_with(
         &self,
         worker: &mut Worker,
-        instance: &Instance,
+        unit: &Unit,
         func: DefinedFuncIndex,
     ) -> Result<Code, CompileError> {
-        self.translate(worker, instance, func)?;
-        self.emit(worker).map_err(|message| failed(instance, func, message))
+        self.translate(worker, unit, func)?;
+        self.emit(worker).map_err(|message| failed(unit.instance(), func, message))
     }
 
     /// The function's intermediate code after optimization, as text.
-    pub fn clif(
-        &self,
-        instance: &Instance,
-        func: DefinedFuncIndex,
-    ) -> Result<String, CompileError> {
+    pub fn clif(&self, unit: &Unit, func: DefinedFuncIndex) -> Result<String, CompileError> {
         let mut worker = Worker::default();
-        self.translate(&mut worker, instance, func)?;
+        self.translate(&mut worker, unit, func)?;
         worker
             .context
             .optimize(&*self.isa, &mut ControlPlane::default())
-            .map_err(|error| failed(instance, func, error.to_string()))?;
+            .map_err(|error| failed(unit.instance(), func, error.to_string()))?;
         Ok(worker.context.func.display().to_string())
     }
 
     /// The function's instructions, as text. Callees have the names that the module gives them.
-    pub fn asm(&self, instance: &Instance, func: DefinedFuncIndex) -> Result<String, CompileError> {
+    pub fn asm(&self, unit: &Unit, func: DefinedFuncIndex) -> Result<String, CompileError> {
         let mut worker = Worker::default();
-        self.translate(&mut worker, instance, func)?;
+        self.translate(&mut worker, unit, func)?;
         worker.context.set_disasm(true);
         let compiled = worker
             .context
             .compile(&*self.isa, &mut ControlPlane::default())
-            .map_err(|error| failed(instance, func, describe(&error.inner)))?;
+            .map_err(|error| failed(unit.instance(), func, describe(&error.inner)))?;
         let mut text = compiled.vcode.clone().unwrap_or_default();
         for (reference, name) in worker.context.func.params.user_named_funcs() {
-            let position = instance.functions.iter().position(|callee| callee.func.0 == name.index);
-            let position = position.expect("only functions of the instance are named");
-            let callee = instance.module.func_name(FuncIndex(position as u32));
+            let callee = callee_name(unit, FuncId(name.index));
             text = text.replace(&format!("User({reference})"), &callee);
         }
         Ok(text)
@@ -196,13 +225,17 @@ impl Compiler {
     fn translate(
         &self,
         worker: &mut Worker,
-        instance: &Instance,
+        unit: &Unit,
         func: DefinedFuncIndex,
     ) -> Result<(), CompileError> {
         worker.context.clear();
-        let into = &mut worker.context.func;
-        translate(instance, func, &*self.isa, into, &mut worker.builder_context)
-            .map_err(|error| failed(instance, func, error.to_string()))
+        worker.inlined.clear();
+        let Worker { context, builder_context, inlined } = worker;
+        let into = &mut context.func;
+        translate(self.policy(unit), func, &*self.isa, into, builder_context, inlined)
+            .map_err(|error| failed(unit.instance(), func, error.to_string()))?;
+        location::lead_to_traps(into);
+        Ok(())
     }
 
     /// Machine code of the function in the worker's context.
@@ -213,7 +246,7 @@ impl Compiler {
             .compile(&*self.isa, &mut ControlPlane::default())
             .map_err(|error| describe(&error.inner))?;
         let compiled = worker.context.compiled_code().expect("it was just compiled");
-        let mut code = emit::code(compiled, &worker.context.func)?;
+        let mut code = emit::code(compiled, &worker.context.func, &worker.inlined)?;
         epilogue::shorten(compiled, &mut code.bytes);
         Ok(code)
     }
@@ -227,11 +260,17 @@ impl Compiler {
 pub(crate) struct Worker {
     pub(crate) context: Context,
     pub(crate) builder_context: FunctionBuilderContext,
+    /// What was inlined into the function in `context`.
+    inlined: Inlined,
 }
 
 impl Default for Worker {
     fn default() -> Self {
-        Worker { context: Context::new(), builder_context: FunctionBuilderContext::new() }
+        Worker {
+            context: Context::new(),
+            builder_context: FunctionBuilderContext::new(),
+            inlined: Inlined::default(),
+        }
     }
 }
 
@@ -257,6 +296,22 @@ fn flags(settings: &Settings) -> settings::SetResult<settings::Builder> {
     // More results than there are registers for come back in memory of the caller's.
     flags.enable("enable_multi_ret_implicit_sret")?;
     Ok(flags)
+}
+
+/// The name that the caller's module gives a callee, or the one that an inlined callee's own does.
+fn callee_name(unit: &Unit, callee: FuncId) -> String {
+    let instance = unit.instance();
+    let is_it = |known: &Callee| known.func == callee;
+    if let Some(position) = instance.functions.iter().position(is_it) {
+        return instance.module.func_name(FuncIndex(position as u32));
+    }
+    match unit.definitions().find(callee) {
+        Some((definer, index)) => {
+            let index = FuncIndex(definer.module.imported_functions + index.0);
+            format!("{}!{}", definer.name, definer.module.func_name(index))
+        }
+        None => format!("function {}", callee.0),
+    }
 }
 
 pub(crate) fn failed(instance: &Instance, func: DefinedFuncIndex, message: String) -> CompileError {

@@ -4,8 +4,9 @@ use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{self, ExternalName};
 use cranelift_codegen::{CompiledCode, FinalizedMachExceptionHandler, FinalizedRelocTarget};
 
+use crate::translate::inline::Inlined;
 use crate::vm::code::{
-    CallSite, Code, Handler, Relocation, RelocationKind, StackMap, TrapCode, TrapSite,
+    CallSite, Code, Handler, InlinedPlace, Relocation, RelocationKind, StackMap, TrapCode, TrapSite,
 };
 use crate::vm::context::FuncId;
 use crate::vm::instance::TagId;
@@ -15,7 +16,11 @@ use crate::vm::instance::TagId;
 const ALIGN_MIN: u32 = 64;
 
 /// Takes over compiled code. The error says what in it has no place in a process.
-pub fn code(compiled: &CompiledCode, func: &ir::Function) -> Result<Code, String> {
+pub fn code(
+    compiled: &CompiledCode,
+    func: &ir::Function,
+    inlined: &Inlined,
+) -> Result<Code, String> {
     let buffer = &compiled.buffer;
     let relocations = buffer.relocs().iter().map(|reloc| relocation(reloc, func));
     let relocations = relocations.collect::<Result<_, _>>()?;
@@ -24,11 +29,15 @@ pub fn code(compiled: &CompiledCode, func: &ir::Function) -> Result<Code, String
         traps.push(TrapSite { offset: trap.offset, code: trap_code(trap.code)? });
     }
     traps.sort_by_key(|trap| trap.offset);
+    let mut locations = locations(compiled, &traps);
+    let inlined_places = take_inlined(&mut locations, inlined);
     Ok(Code {
         bytes: buffer.data().to_vec(),
         align: buffer.alignment.max(ALIGN_MIN),
         relocations,
-        locations: locations(compiled, &traps),
+        locations,
+        inlined: inlined_places,
+        inlined_calls: inlined.calls,
         traps,
         call_sites: call_sites(compiled)?,
         stack_maps: stack_maps(compiled),
@@ -97,7 +106,22 @@ fn trap_code(code: ir::TrapCode) -> Result<TrapCode, String> {
     })
 }
 
-/// The wasm offset of each place that a backtrace can name.
+/// Replaces locations in inlined bodies by those of the outermost calls, and gives the bodies' own.
+fn take_inlined(locations: &mut [(u32, u32)], inlined: &Inlined) -> Vec<InlinedPlace> {
+    let mut all = Vec::new();
+    for (code_offset, location) in locations {
+        let (places, outermost) = inlined.resolve(*location);
+        *location = outermost;
+        all.extend(places.into_iter().map(|place| InlinedPlace {
+            code_offset: *code_offset,
+            func: place.func,
+            wasm_offset: place.wasm_offset,
+        }));
+    }
+    all
+}
+
+/// The wasm offset of each place that a backtrace can name, or its location in an inlined body.
 fn locations(compiled: &CompiledCode, traps: &[TrapSite]) -> Vec<(u32, u32)> {
     let ranges = compiled.buffer.get_srclocs_sorted();
     let find = |offset: u32| {

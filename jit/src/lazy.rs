@@ -14,6 +14,7 @@ use wasmparser::{BinaryReader, FunctionBody, Operator};
 
 use crate::compiler::{Compiler, Worker, failed};
 use crate::error::CompileError;
+use crate::unit::Unit;
 use crate::vm::code::{Code, TrapCode};
 use crate::vm::context::FuncId;
 use crate::vm::instance::{Instance, InstanceId};
@@ -106,7 +107,7 @@ struct State {
 
 /// An instance whose functions have code only when they are called.
 struct Deferred {
-    instance: Arc<Instance>,
+    unit: Arc<Unit>,
     stages: Vec<Stage>,
     /// The longest first.
     order: Vec<u32>,
@@ -153,12 +154,12 @@ impl LazyCompiler {
     pub fn defer(
         &self,
         process: &mut Process,
-        id: InstanceId,
+        unit: Unit,
         known: &[DefinedFuncIndex],
     ) -> Result<(), vm::Error> {
-        let instance = Arc::clone(process.instance(id));
+        let id = unit.instance().id;
         process.defer(id)?;
-        let bodies = &instance.module.bodies;
+        let bodies = &unit.instance().module.bodies;
         if bodies.is_empty() {
             return Ok(());
         }
@@ -171,7 +172,8 @@ impl LazyCompiler {
 
         let mut state = self.shared.lock();
         state.statistics.deferred += deferred;
-        state.instances.insert(first.0, Deferred { instance, stages, order, position: 0 });
+        let unit = Arc::new(unit);
+        state.instances.insert(first.0, Deferred { unit, stages, order, position: 0 });
         drop(state);
         self.shared.work.notify_all();
         Ok(())
@@ -197,7 +199,7 @@ impl LazyCompiler {
         let state = &mut *self.shared.lock();
         let mut gone = Vec::new();
         state.instances.retain(|first, deferred| {
-            let stays = deferred.instance.id != id;
+            let stays = deferred.unit.instance().id != id;
             if !stays {
                 gone.push(*first..*first + deferred.stages.len() as u32);
             }
@@ -259,13 +261,13 @@ impl LazyCompiler {
                 Some(Stage::Waiting | Stage::Failed) => break,
             }
         }
-        let (instance, index) = state.take(func);
+        let (unit, index) = state.take(func);
         drop(state);
         let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
-        let code = self.shared.compile(&mut worker, &instance, index);
+        let code = self.shared.compile(&mut worker, &unit, index);
         drop(worker);
-        let has_loop = has_loop(&instance, index);
-        let callees = self.shared.finish(func, &instance, code, true)?;
+        let has_loop = has_loop(unit.instance(), index);
+        let callees = self.shared.finish(func, &unit, code, true)?;
         Ok(if has_loop { callees } else { Vec::new() })
     }
 
@@ -298,10 +300,10 @@ impl Shared {
     /// What each thread does that compiles ahead.
     fn compile_ahead(&self) {
         let mut worker = Worker::default();
-        while let Some((func, instance, index)) = self.wait_for_work() {
-            let code = self.compile(&mut worker, &instance, index);
+        while let Some((func, unit, index)) = self.wait_for_work() {
+            let code = self.compile(&mut worker, &unit, index);
             // Who calls the function hears of the error.
-            let _ = self.finish(func, &instance, code, false);
+            let _ = self.finish(func, &unit, code, false);
         }
     }
 
@@ -309,25 +311,25 @@ impl Shared {
     fn compile(
         &self,
         worker: &mut Worker,
-        instance: &Instance,
+        unit: &Unit,
         func: DefinedFuncIndex,
     ) -> Result<Code, CompileError> {
-        let compile = AssertUnwindSafe(|| self.compiler.compile_with(worker, instance, func));
+        let compile = AssertUnwindSafe(|| self.compiler.compile_with(worker, unit, func));
         catch_unwind(compile).unwrap_or_else(|_| {
             *worker = Worker::default();
-            Err(failed(instance, func, "the compiler panicked".to_owned()))
+            Err(failed(unit.instance(), func, "the compiler panicked".to_owned()))
         })
     }
 
-    fn wait_for_work(&self) -> Option<(FuncId, Arc<Instance>, DefinedFuncIndex)> {
+    fn wait_for_work(&self) -> Option<(FuncId, Arc<Unit>, DefinedFuncIndex)> {
         let mut state = self.lock();
         loop {
             if state.is_stopped {
                 return None;
             }
             if let Some(func) = state.next_func() {
-                let (instance, index) = state.take(func);
-                return Some((func, instance, index));
+                let (unit, index) = state.take(func);
+                return Some((func, unit, index));
             }
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -338,13 +340,13 @@ impl Shared {
     fn finish(
         &self,
         func: FuncId,
-        instance: &Arc<Instance>,
+        unit: &Arc<Unit>,
         code: Result<Code, CompileError>,
         is_called: bool,
     ) -> Result<Vec<FuncId>, CompileError> {
         let state = &mut *self.lock();
         let Some((first, deferred)) = state.deferred_mut(func) else { return Ok(Vec::new()) };
-        if !Arc::ptr_eq(&deferred.instance, instance) {
+        if !Arc::ptr_eq(&deferred.unit, unit) {
             return Ok(Vec::new());
         }
         let index = DefinedFuncIndex(func.0 - first);
@@ -353,7 +355,7 @@ impl Shared {
         self.done.notify_all();
         let code = code?;
         if let Some(kept) = &mut state.kept {
-            kept.entry(instance.id).or_default().push((index, code.clone()));
+            kept.entry(unit.instance().id).or_default().push((index, code.clone()));
         }
         state.statistics.compiled += 1;
         state.statistics.code_bytes += code.bytes.len();
@@ -373,7 +375,7 @@ impl Shared {
         for (func, code) in ready {
             if let Some((first, deferred)) = state.deferred(func) {
                 let index = DefinedFuncIndex(func.0 - first);
-                instances.entry(deferred.instance.id).or_default().push((index, code));
+                instances.entry(deferred.unit.instance().id).or_default().push((index, code));
             }
         }
         instances
@@ -398,11 +400,11 @@ impl State {
     }
 
     /// Marks a function as being compiled.
-    fn take(&mut self, func: FuncId) -> (Arc<Instance>, DefinedFuncIndex) {
+    fn take(&mut self, func: FuncId) -> (Arc<Unit>, DefinedFuncIndex) {
         let (first, deferred) = self.deferred_mut(func).expect("its stage was just looked at");
         let index = DefinedFuncIndex(func.0 - first);
         deferred.stages[index.index()] = Stage::UnderWay;
-        (Arc::clone(&deferred.instance), index)
+        (Arc::clone(&deferred.unit), index)
     }
 
     /// What to compile ahead.
@@ -439,7 +441,8 @@ impl State {
     fn small(&self, callees: &[FuncId]) -> Vec<FuncId> {
         let is_small = |func: &FuncId| {
             self.deferred(*func).is_some_and(|(first, deferred)| {
-                deferred.instance.module.bodies[(func.0 - first) as usize].len() <= SMALL_BYTES
+                deferred.unit.instance().module.bodies[(func.0 - first) as usize].len()
+                    <= SMALL_BYTES
             })
         };
         callees.iter().copied().filter(is_small).take(TOGETHER_MAX).collect()

@@ -15,9 +15,11 @@ mod compiler;
 mod emit;
 mod epilogue;
 mod lazy;
+mod location;
 mod signature;
 mod stubs;
 mod translate;
+mod unit;
 
 use dynvm_vm as vm;
 
@@ -25,3 +27,4 @@ pub use compiler::{Compiler, OptLevel, Settings};
 pub use decode::{Standard, decode, decode_as, decode_validated};
 pub use error::{CompileError, DecodeError, Feature};
 pub use lazy::{CompileTime, LazyCompiler, LazyStatistics, SomeCode};
+pub use unit::Unit;

@@ -6,6 +6,7 @@ mod bulk;
 mod call;
 mod control;
 mod exception;
+pub mod inline;
 mod memory;
 mod numeric;
 mod object;
@@ -27,6 +28,7 @@ use wasmparser::{BinaryReader, FunctionBody, Operator};
 
 use crate::signature;
 use crate::translate::control::Frame;
+use crate::translate::inline::{Budget, Inlined, OFFSET_MAX, Policy};
 use crate::translate::reference::Bound;
 use crate::translate::region::Region;
 use crate::vm;
@@ -34,7 +36,7 @@ use crate::vm::context::{Builtin, FuncId};
 use crate::vm::instance::Instance;
 use crate::vm::layout::StructLayout;
 use crate::vm::module::Module;
-use crate::vm::types::{DefinedFuncIndex, FuncIndex, TypeIndex, ValType};
+use crate::vm::types::{DefinedFuncIndex, FuncIndex, TypeId, TypeIndex, ValType};
 
 /// The trap code that Cranelift carries for us; its own codes are mapped when code is emitted.
 pub fn trap_code(code: vm::code::TrapCode) -> TrapCode {
@@ -43,23 +45,27 @@ pub fn trap_code(code: vm::code::TrapCode) -> TrapCode {
 
 /// Translates the body of a function into `func`, which must be empty.
 pub fn translate(
-    instance: &Instance,
+    policy: Policy<'_>,
     index: DefinedFuncIndex,
     isa: &dyn TargetIsa,
     func: &mut ir::Function,
     builder_context: &mut FunctionBuilderContext,
+    inlined: &mut Inlined,
 ) -> wasmparser::Result<()> {
-    let module = &*instance.module;
+    let module = &*policy.instance.module;
     let func_index = FuncIndex(module.imported_functions + index.0);
     let ty = module.func_type(func_index);
+    let id = policy.instance.functions[func_index.index()].func;
     func.signature = signature::wasm(ty);
-    func.name = UserFuncName::user(0, instance.functions[func_index.index()].func.0);
+    func.name = UserFuncName::user(0, id.0);
 
     let range = module.bodies[index.index()].clone();
     let reader = BinaryReader::new(&module.bytes[range.clone()], range.start as u64);
     let body = FunctionBody::new(reader);
 
-    let mut translator = Translator::new(instance, FunctionBuilder::new(func, builder_context));
+    let builder = FunctionBuilder::new(func, builder_context);
+    let budget = Budget::new(id, range.len());
+    let mut translator = Translator::new(policy, budget, inlined, builder);
     translator.begin(ty, &body)?;
     let mut operators = body.get_operators_reader()?;
     while !operators.eof() {
@@ -72,23 +78,24 @@ pub fn translate(
     Ok(())
 }
 
-/// Offsets in files beyond 4 GiB are not told apart: they serve messages only.
+/// Offsets in files beyond some GiB are not told apart: they serve messages only.
 fn source_location(offset: u64) -> SourceLoc {
-    SourceLoc::new(u32::try_from(offset).unwrap_or(u32::MAX - 1))
+    SourceLoc::new(u32::try_from(offset).unwrap_or(OFFSET_MAX).min(OFFSET_MAX))
 }
 
 struct Translator<'a> {
     builder: FunctionBuilder<'a>,
-    instance: &'a Instance,
-    module: &'a Module,
+    policy: Policy<'a>,
+    budget: Budget,
+    inlined: &'a mut Inlined,
+    scope: Scope<'a>,
     /// The operand stack.
     stack: Vec<Value>,
     /// The blocks around the current operator, the function's own first.
     frames: Vec<Frame>,
-    locals: Vec<(Variable, ValType)>,
     /// What is known of references that the collector may change.
     bounds: HashMap<Value, Bound>,
-    /// Layouts of the structs that the function uses.
+    /// Layouts of the structs that the function uses; an inlined body uses none.
     layouts: HashMap<TypeIndex, StructLayout>,
     /// Whether control can get to the current operator. Where it cannot, nothing is translated.
     is_reachable: bool,
@@ -99,23 +106,51 @@ struct Translator<'a> {
     /// The pinned register's value, where it was read: see [`Translator::context`].
     pinned: Option<Value>,
     callees: HashMap<FuncId, FuncRef>,
-    signatures: HashMap<TypeIndex, SigRef>,
+    signatures: HashMap<TypeId, SigRef>,
     builtins: [Option<SigRef>; Builtin::COUNT],
-    /// The legacy `try` blocks of the function, in order.
+}
+
+/// What the indices of a body mean: that of the function itself, or of one that is inlined.
+struct Scope<'a> {
+    instance: &'a Instance,
+    module: &'a Module,
+    locals: Vec<(Variable, ValType)>,
+    /// How many blocks are around the body.
+    frames_base: usize,
+    /// The legacy `try` blocks of the body, in order.
     legacy_tries: Vec<exception::LegacyTry>,
     /// How many of them were met.
     legacy_tries_seen: usize,
 }
 
-impl<'a> Translator<'a> {
-    fn new(instance: &'a Instance, builder: FunctionBuilder<'a>) -> Self {
-        Translator {
-            builder,
+impl<'a> Scope<'a> {
+    fn new(instance: &'a Instance) -> Self {
+        Scope {
             instance,
             module: &instance.module,
+            locals: Vec::new(),
+            frames_base: 0,
+            legacy_tries: Vec::new(),
+            legacy_tries_seen: 0,
+        }
+    }
+}
+
+impl<'a> Translator<'a> {
+    fn new(
+        policy: Policy<'a>,
+        budget: Budget,
+        inlined: &'a mut Inlined,
+        builder: FunctionBuilder<'a>,
+    ) -> Self {
+        Translator {
+            builder,
+            policy,
+            budget,
+            inlined,
+            scope: Scope::new(policy.instance),
             stack: Vec::new(),
             frames: Vec::new(),
-            locals: Vec::new(),
             bounds: HashMap::new(),
             layouts: HashMap::new(),
             is_reachable: true,
@@ -125,8 +160,6 @@ impl<'a> Translator<'a> {
             callees: HashMap::new(),
             signatures: HashMap::new(),
             builtins: [None; Builtin::COUNT],
-            legacy_tries: Vec::new(),
-            legacy_tries_seen: 0,
         }
     }
 
@@ -140,27 +173,15 @@ impl<'a> Translator<'a> {
         self.builder.append_block_params_for_function_params(entry);
         self.enter(entry);
         self.builder.seal_block(entry);
-        self.is_leaf = call::is_leaf(body)?;
-        self.legacy_tries = exception::legacy_tries(body)?;
+        self.is_leaf = call::is_leaf(self.policy, body)?;
+        self.scope.legacy_tries = exception::legacy_tries(body)?;
         if self.is_leaf {
             // In the entry block, so that it serves all others.
             self.context();
         }
 
-        for (position, param) in ty.params.iter().enumerate() {
-            let variable = self.declare_local(*param);
-            let value = self.builder.block_params(entry)[position];
-            self.builder.def_var(variable, value);
-        }
-        for local in body.get_locals_reader()? {
-            let (count, ty) = local?;
-            let ty = decoded_type(ty);
-            let zero = self.zero(signature::value_type(ty));
-            for _ in 0..count {
-                let variable = self.declare_local(ty);
-                self.builder.def_var(variable, zero);
-            }
-        }
+        let params = self.builder.block_params(entry).to_vec();
+        self.declare_locals(&params, ty, body)?;
         self.push_function_frame(ty);
         Ok(())
     }
@@ -170,7 +191,7 @@ impl<'a> Translator<'a> {
         if self.bound(ty).is_some() {
             self.builder.declare_var_needs_stack_map(variable);
         }
-        self.locals.push((variable, ty));
+        self.scope.locals.push((variable, ty));
         variable
     }
 

@@ -15,7 +15,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use dynvm_jit::{Compiler, SomeCode};
+use dynvm_jit::{Compiler, SomeCode, Unit};
 use dynvm_vm::MappedFile;
 use dynvm_vm::instance::{GlobalPlace, Instance};
 
@@ -68,8 +68,8 @@ impl Cache {
         &self.dir
     }
 
-    /// The name of the entry for the code of `instance`.
-    pub(crate) fn key(compiler: &Compiler, instance: &Instance) -> Key {
+    /// The name of the entry for the code of an instance.
+    pub(crate) fn key(compiler: &Compiler, unit: &Unit) -> Key {
         let mut hasher = blake3::Hasher::new();
         let mut add = |part: &[u8]| {
             // With the length, so that no two lists of parts run into the same bytes.
@@ -79,8 +79,10 @@ impl Cache {
         add(FORMAT);
         add(engine().as_bytes());
         add(compiler.fingerprint().as_bytes());
-        add(proof::digest(&instance.module));
-        add(&folded(instance));
+        for instance in compiler.depends_on(unit) {
+            add(proof::digest(&instance.module));
+            add(&folded(instance));
+        }
         Key(hasher.finalize().to_hex().to_string())
     }
 

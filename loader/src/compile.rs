@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use dynvm_jit::SomeCode;
+use dynvm_jit::{SomeCode, Unit};
 use dynvm_vm::Process;
 use dynvm_vm::code::CodeStore;
 use dynvm_vm::instance::InstanceId;
@@ -56,17 +56,17 @@ pub(crate) fn compile(
 
 fn compile_one(linker: &mut Linker, process: &mut Process, id: DsoId) -> Result<(), LoadError> {
     let dso = linker.map.dso(id);
-    let instance = Arc::clone(process.instance(dso.instance()));
-    let key = linker.cache.as_ref().map(|_| Cache::key(&linker.compiler, &instance));
+    let unit = Unit::new(process, dso.instance());
+    let key = linker.cache.as_ref().map(|_| Cache::key(&linker.compiler, &unit));
     let stored = linker.cache.as_ref().zip(key.as_ref()).map(|(cache, key)| cache.load(key));
-    let functions_len = instance.module.bodies.len();
+    let functions_len = unit.instance().module.bodies.len();
     let stored = Stored::new(stored.unwrap_or_default(), functions_len);
     linker.statistics.functions_cached += stored.known.len();
     linker.statistics.functions += stored.known.len();
     linker.statistics.code_bytes += stored.code_bytes;
     match &linker.lazy {
         Some(lazy) if stored.known.len() < functions_len => {
-            let deferred = lazy.defer(process, dso.instance(), &stored.known);
+            let deferred = lazy.defer(process, unit, &stored.known);
             deferred.map_err(|source| LoadError::Vm { dso: dso.name.to_string(), source })?;
             linker.keys.extend(key.map(|key| (dso.instance(), key)));
         }
@@ -78,7 +78,7 @@ fn compile_one(linker: &mut Linker, process: &mut Process, id: DsoId) -> Result<
                     progress.0(&Compiled { dso: &dso.name, functions, functions_all });
                 }
             };
-            let compiled = linker.compiler.compile_some(&instance, &missing, &report);
+            let compiled = linker.compiler.compile_some(&unit, &missing, &report);
             let compiled = compiled.map_err(|source| LoadError::Compile {
                 dso: dso.name.to_string(),
                 source: Box::new(source),
@@ -87,6 +87,8 @@ fn compile_one(linker: &mut Linker, process: &mut Process, id: DsoId) -> Result<
                 keep(cache, key, &compiled);
             }
             linker.statistics.functions += compiled.len();
+            let inlined = compiled.iter().map(|(_, code)| code.inlined_calls as usize);
+            linker.statistics.inlined += inlined.sum::<usize>();
             let bytes = compiled.iter().map(|(_, code)| code.bytes.len());
             linker.statistics.code_bytes += bytes.sum::<usize>();
             if !compiled.is_empty() {

@@ -73,6 +73,8 @@ pub struct Statistics {
     pub functions: usize,
     /// Those of them whose code was not compiled but found in the cache.
     pub functions_cached: usize,
+    /// Calls that were inlined when code was compiled.
+    pub inlined: usize,
     /// Imports bound.
     pub imports: usize,
     /// Bytes of machine code.

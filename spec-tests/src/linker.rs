@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use dynvm_jit::{CompileTime, Compiler, LazyCompiler, Standard};
+use dynvm_jit::{CompileTime, Compiler, LazyCompiler, Standard, Unit};
 use dynvm_vm::instance::{Extern, InstanceId};
 use dynvm_vm::module::{Entity, EntityType, Import, Module};
 use dynvm_vm::value::Value;
@@ -148,12 +148,13 @@ impl Linker {
         let imports = module.imports.iter().map(|import| self.resolve(instance, import));
         let imports = imports.collect::<Result<Vec<_>, _>>()?;
         self.process.bind(instance, &imports).map_err(unlinkable)?;
+        let unit = Unit::new(&self.process, instance);
         match &self.lazy {
             Some(lazy) => {
-                lazy.defer(&mut self.process, instance, &[]).map_err(unlinkable)?;
+                lazy.defer(&mut self.process, unit, &[]).map_err(unlinkable)?;
             }
             None => {
-                let code = self.compiler.compile(self.process.instance(instance));
+                let code = self.compiler.compile(&unit);
                 let code = code.map_err(|error| Failure::Malformed(error.to_string()))?;
                 self.process.publish(instance, code);
             }

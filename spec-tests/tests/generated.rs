@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arbitrary::Unstructured;
-use dynvm_jit::{CompileError, Compiler, OptLevel, Settings};
+use dynvm_jit::{CompileError, Compiler, OptLevel, Settings, Unit};
 use dynvm_vm::instance::{Extern, GlobalPlace, InstanceId};
 use dynvm_vm::module::{Entity, EntityType, Import, Module};
 use dynvm_vm::types::{FuncType, ValType};
@@ -82,7 +82,7 @@ impl World {
         if let Err(error) = self.process.bind(id, &imports) {
             return error.to_string();
         }
-        match self.compiler.compile(self.process.instance(id)) {
+        match self.compiler.compile(&Unit::new(&self.process, id)) {
             Ok(code) => self.process.publish(id, code),
             Err(CompileError::Function { function, message }) => {
                 assert!(!message.contains("intermediate code is wrong"), "{function}: {message}");
@@ -271,7 +271,7 @@ fn compile(name: &str, module: Module) {
     let imports = module.imports.iter().map(|import| world.make_up(id, import));
     let Some(imports) = imports.collect::<Option<Vec<_>>>() else { return };
     if world.process.bind(id, &imports).is_ok()
-        && let Err(error) = world.compiler.compile(world.process.instance(id))
+        && let Err(error) = world.compiler.compile(&Unit::new(&world.process, id))
     {
         assert!(!error.to_string().contains("intermediate code is wrong"), "{name}: {error}");
     }

@@ -15,6 +15,8 @@ use dynvm_vm::{Placement, Stop};
 mod exceptions;
 #[path = "runtime/fixture.rs"]
 mod fixture;
+#[path = "runtime/inlining.rs"]
+mod inlining;
 #[path = "runtime/objects.rs"]
 mod objects;
 #[path = "runtime/shared.rs"]

@@ -1,7 +1,7 @@
 ;; A trap ends in a message with the functions that were running, innermost first.
 ;;! $ dynvm trap.wasm
 ;;! ! dynvm: wasm trap: unreachable
-;;! !   #0 trap.wasm!inner+0x3
+;;! !   #0 trap.wasm!inner+0x5
 ;;! !   #1 trap.wasm!middle+0x3
 ;;! !   #2 trap.wasm!outer+0x3
 ;;! ? 134

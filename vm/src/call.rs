@@ -304,6 +304,12 @@ impl Process {
     fn push_frame(&self, trap: &mut Trap, pc: usize, is_return: bool) {
         // Naming a frame is dear, and a recursion without end has half a million.
         if trap.backtrace.len() < BACKTRACE_FRAMES_MAX {
+            let inlined = self.text.inlined_at(pc, is_return).iter();
+            let inlined = inlined.filter_map(|place| {
+                let (id, index) = self.definer(place.func)?;
+                Some(self.named_frame(id, index, Some(place.wasm_offset)))
+            });
+            trap.backtrace.extend(inlined);
             trap.backtrace.extend(self.frame(pc, is_return));
         } else if self.text.locate(pc, is_return).is_some_and(|at| at.owner != Owner::Stub) {
             trap.frames_omitted += 1;
@@ -314,19 +320,32 @@ impl Process {
     fn frame(&self, pc: usize, is_return: bool) -> Option<Frame> {
         let location = self.text.locate(pc, is_return)?;
         let Owner::Instance(id) = location.owner else { return None };
+        let first = self.entry(id).declared.first_func;
+        let func = DefinedFuncIndex(location.func.0 - first.0);
+        Some(self.named_frame(id, func, location.wasm_offset))
+    }
+
+    /// The instance that defines a function, and which of its functions it is.
+    fn definer(&self, func: FuncId) -> Option<(InstanceId, DefinedFuncIndex)> {
+        match self.definers.range(..=func.0).next_back()? {
+            (first, Definer::Instance(id)) => Some((*id, DefinedFuncIndex(func.0 - first))),
+            _ => None,
+        }
+    }
+
+    fn named_frame(&self, id: InstanceId, func: DefinedFuncIndex, offset: Option<u32>) -> Frame {
         let declared = &self.entry(id).declared;
         let module = &declared.module;
-        let defined = DefinedFuncIndex(location.func.0 - declared.first_func.0);
-        let func = FuncIndex(defined.0 + module.imported_functions);
-        let body = module.bodies[defined.index()].start as u32;
-        let wasm_offset = location.wasm_offset.unwrap_or(body);
-        Some(Frame {
+        let body = module.bodies[func.index()].start as u32;
+        let func = FuncIndex(func.0 + module.imported_functions);
+        let wasm_offset = offset.unwrap_or(body);
+        Frame {
             dso: Arc::clone(&declared.name),
             function: module.func_name(func),
             func,
             offset_in_function: wasm_offset.saturating_sub(body),
             wasm_offset,
-        })
+        }
     }
 }
 

@@ -20,6 +20,11 @@ pub struct Code {
     /// Wasm offset (in the module's bytes) of return addresses and trapping instructions,
     /// ascending by code offset: `(code offset, wasm offset)`.
     pub locations: Vec<(u32, u32)>,
+    /// Where code of inlined functions is: for some of the `locations`, ascending by code offset, the
+    /// innermost function first. The location itself is that of the outermost call.
+    pub inlined: Vec<InlinedPlace>,
+    /// How many calls were inlined.
+    pub inlined_calls: u32,
     /// Calls inside `try`, ascending by return address. A function without any costs nothing.
     pub call_sites: Vec<CallSite>,
     /// Calls across which references live that the collector may change, ascending by return
@@ -50,6 +55,17 @@ pub trait CodeStore: fmt::Debug + Send + Sync {
 
     /// All of it.
     fn code(&self, number: u32) -> Code;
+}
+
+/// An instruction that came from another function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InlinedPlace {
+    /// As in [`Code::locations`].
+    pub code_offset: u32,
+    /// The function that it came from.
+    pub func: FuncId,
+    /// Its offset in the bytes of that function's module.
+    pub wasm_offset: u32,
 }
 
 /// A call whose exceptions this function handles.

@@ -1,10 +1,11 @@
 //! A module live in a process: which process-wide entity each of its indices means.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::context::{FuncId, GlobalSlot};
 use crate::module::Module;
-use crate::types::{HeapType, RefType, TypeId, ValType};
+use crate::types::{DefinedFuncIndex, HeapType, RefType, TypeId, ValType};
 use crate::value::RawValue;
 
 /// An instance, by its position in the process.
@@ -111,7 +112,41 @@ pub struct Instance {
     pub tags: Vec<TagId>,
 }
 
+/// Which instance defines each function, as it was at one time.
+#[derive(Clone, Debug, Default)]
+pub struct Definitions {
+    /// By the id of their first function.
+    instances: BTreeMap<u32, Arc<Instance>>,
+}
+
+impl Definitions {
+    /// The instance that defines a function, if it is among these.
+    #[must_use]
+    pub fn find(&self, func: FuncId) -> Option<(&Instance, DefinedFuncIndex)> {
+        let (_, instance) = self.instances.range(..=func.0).next_back()?;
+        Some((instance, instance.defined(func)?))
+    }
+}
+
+impl FromIterator<Arc<Instance>> for Definitions {
+    fn from_iter<I: IntoIterator<Item = Arc<Instance>>>(instances: I) -> Self {
+        let by_first = instances.into_iter().filter_map(|instance| {
+            let first = instance.functions.get(instance.module.imported_functions as usize)?;
+            Some((first.func.0, instance))
+        });
+        Definitions { instances: by_first.collect() }
+    }
+}
+
 impl Instance {
+    /// The index of a function among those that the instance defines, if it does.
+    #[must_use]
+    pub fn defined(&self, func: FuncId) -> Option<DefinedFuncIndex> {
+        let defined = &self.functions[self.module.imported_functions as usize..];
+        let position = func.0.checked_sub(defined.first()?.func.0)?;
+        ((position as usize) < defined.len()).then_some(DefinedFuncIndex(position))
+    }
+
     /// A type of the module as the whole process knows it.
     #[must_use]
     pub fn canonical(&self, ty: ValType) -> ValType {

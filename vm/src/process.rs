@@ -13,7 +13,7 @@ use crate::context::{
 use crate::error::Error;
 use crate::handle::Handles;
 use crate::heap::Heap;
-use crate::instance::{Callee, Instance, InstanceId, TagId};
+use crate::instance::{Callee, Definitions, Instance, InstanceId, TagId};
 use crate::listener::CodeListener;
 use crate::memory::Memory;
 use crate::module::Module;
@@ -570,6 +570,35 @@ impl Process {
             && let Some(code) = self.text.code_at(address)
         {
             listener.placed(&name(self), address, code);
+        }
+    }
+
+    /// A bound instance, and those that define the functions that it imports, and so on in as many
+    /// steps.
+    #[must_use]
+    pub fn definitions(&self, instance: &Arc<Instance>, steps: usize) -> Definitions {
+        let mut found = BTreeMap::from([(instance.id, Arc::clone(instance))]);
+        let mut latest = vec![Arc::clone(instance)];
+        for _ in 0..steps {
+            let mut next = Vec::new();
+            for importer in &latest {
+                let imported = importer.module.imported_functions as usize;
+                for callee in &importer.functions[..imported] {
+                    let Some(definer) = self.defining_instance(callee.func) else { continue };
+                    if found.insert(definer.id, Arc::clone(definer)).is_none() {
+                        next.push(Arc::clone(definer));
+                    }
+                }
+            }
+            latest = next;
+        }
+        found.into_values().collect()
+    }
+
+    fn defining_instance(&self, func: FuncId) -> Option<&Arc<Instance>> {
+        match self.definers.range(..=func.0).next_back()? {
+            (_, Definer::Instance(id)) => self.entry(*id).instance.as_ref(),
+            _ => None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use crate::code::{Code, CodeStore, Relocation, RelocationKind, TrapCode};
+use crate::code::{Code, CodeStore, InlinedPlace, Relocation, RelocationKind, TrapCode};
 use crate::context::FuncId;
 use crate::error::Error;
 use crate::instance::{InstanceId, TagId};
@@ -274,6 +274,18 @@ impl Text {
         // SAFETY: the function's code was placed there, its pages can be read and are written by
         // nobody until `remove` takes it away, which needs `&mut self`.
         Some(unsafe { std::slice::from_raw_parts(start, range.len()) })
+    }
+
+    /// The inlined functions around the address `pc`, innermost first.
+    pub(crate) fn inlined_at(&self, pc: usize, is_return: bool) -> &[InlinedPlace] {
+        let found = self.function_at(pc - usize::from(is_return));
+        let Some((section, position)) = found else { return &[] };
+        let function = &section.functions[position];
+        let code_offset = (pc - function.range.start) as u32;
+        let inlined = &function.code().inlined;
+        let start = inlined.partition_point(|place| place.code_offset < code_offset);
+        let end = inlined.partition_point(|place| place.code_offset <= code_offset);
+        &inlined[start..end]
     }
 
     /// Why the instruction at `pc` traps, if it is one that can.

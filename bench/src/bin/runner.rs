@@ -8,6 +8,7 @@ use std::{env, fs};
 
 use dynvm_bench::Result;
 use dynvm_bench::modules::Modules;
+use dynvm_jit::Unit;
 use dynvm_vm::value::Value;
 
 const USAGE: &str = "runner micro DIR TEST ITERS REPS | link DIR N | compile FILE THREADS | \
@@ -162,7 +163,7 @@ fn compile(file: &Path, threads: usize) -> Result<()> {
     // Making imports up is no part of it.
     let id = modules.bind_alone(&module)?;
     let started = Instant::now();
-    let code = modules.compiler().compile(modules.process().instance(id))?;
+    let code = modules.compiler().compile(&Unit::new(modules.process(), id))?;
     let elapsed = decoded + started.elapsed();
     let code_bytes = code.iter().map(|code| code.bytes.len()).sum::<usize>();
     println!("{:.6} {len} {code_bytes}", elapsed.as_secs_f64());
@@ -191,14 +192,14 @@ fn print_code(file: &Path, is_asm: bool) -> Result<()> {
     let mut modules = Modules::new()?;
     let module = Arc::new(dynvm_jit::decode(bytes)?);
     let id = modules.bind_alone(&module)?;
-    let instance = modules.process().instance(id);
+    let unit = Unit::new(modules.process(), id);
     for index in 0..module.bodies.len() as u32 {
         let func = dynvm_vm::types::DefinedFuncIndex(index);
         let name = module.func_name(dynvm_vm::types::FuncIndex(module.imported_functions + index));
         let code = if is_asm {
-            modules.compiler().asm(instance, func)?
+            modules.compiler().asm(&unit, func)?
         } else {
-            modules.compiler().clif(instance, func)?
+            modules.compiler().clif(&unit, func)?
         };
         println!("; {name}\n{code}");
     }

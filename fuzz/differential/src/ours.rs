@@ -39,7 +39,7 @@ pub fn observe(case: &Case) -> Vec<String> {
     if let Err(error) = process.bind(id, &imports) {
         return vec![format!("bind: {error}")];
     }
-    let code = match compiler.compile(process.instance(id)) {
+    let code = match compiler.compile(&dynvm_jit::Unit::new(&process, id)) {
         Ok(code) => code,
         Err(error) => return vec![format!("compile: {error}")],
     };

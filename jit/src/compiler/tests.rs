@@ -59,7 +59,7 @@ pub(crate) fn compiler() -> Compiler {
 
 #[track_caller]
 fn check(wat: &str) -> Vec<Code> {
-    let codes = match compiler().compile(&instance(wat)) {
+    let codes = match compiler().compile(&Unit::alone(instance(wat))) {
         Ok(codes) => codes,
         Err(error) => panic!("{error}"),
     };
@@ -306,16 +306,18 @@ fn stubs() {
 
 #[test]
 fn text() {
-    let instance = instance(
+    let unit = Unit::alone(instance(
         r#"(module (memory 1) (global $base i32 (i32.const 0))
         (func $loads (result i32)
           (i32.load offset=4 (i32.add (global.get $base) (i32.const 16))))
-        (func (drop (call $loads))))"#,
-    );
-    let clif = compiler().clif(&instance, DefinedFuncIndex(0)).unwrap();
+        (func (drop (call $loads)) (call $loops))
+        (func $loops (loop $l (br_if $l (i32.load (i32.const 0))))))"#,
+    ));
+    let clif = compiler().clif(&unit, DefinedFuncIndex(0)).unwrap();
     assert!(clif.contains("get_pinned_reg"), "{clif}");
-    let asm = compiler().asm(&instance, DefinedFuncIndex(0)).unwrap();
+    let asm = compiler().asm(&unit, DefinedFuncIndex(0)).unwrap();
     assert!(asm.contains("0x10014(%r"), "{asm}");
-    let asm = compiler().asm(&instance, DefinedFuncIndex(1)).unwrap();
-    assert!(asm.contains("call    loads"), "{asm}");
+    let asm = compiler().asm(&unit, DefinedFuncIndex(1)).unwrap();
+    assert!(asm.contains("0x10014(%r"), "it is inlined: {asm}");
+    assert!(asm.contains("call    loops"), "{asm}");
 }

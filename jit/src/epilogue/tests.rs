@@ -6,6 +6,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use super::*;
 use crate::compiler::tests::{compiler, instance};
+use crate::unit::Unit;
 use crate::vm::Stubs;
 use crate::vm::types::{FuncType, ValType};
 
@@ -29,7 +30,7 @@ fn only_an_epilogue_is_changed() {
 }
 
 fn code(wat: &str) -> Vec<u8> {
-    compiler().compile(&instance(wat)).expect("it is valid").swap_remove(0).bytes
+    compiler().compile(&Unit::alone(instance(wat))).expect("it is valid").swap_remove(0).bytes
 }
 
 fn count(code: &[u8], sought: &[u8]) -> usize {

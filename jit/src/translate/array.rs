@@ -96,7 +96,7 @@ impl Translator<'_> {
         let (from, len) = self.pop2();
         let range = self.pair(from, len);
         let (instance, segment) = (self.instance_id(), self.imm32(segment));
-        let ty = self.imm32(self.instance.types[ty.index()].0);
+        let ty = self.imm32(self.scope.instance.types[ty.index()].0);
         let array = self.call_builtin(builtin, &[instance, ty, segment, range]);
         let array = array.expect("it makes an array");
         self.note_object(array);
@@ -112,7 +112,7 @@ impl Translator<'_> {
     }
 
     fn element(&self, ty: TypeIndex) -> StorageType {
-        match self.module.declarations[ty.index()].shape {
+        match self.scope.module.declarations[ty.index()].shape {
             Shape::Array(element) => element.storage,
             _ => unreachable!("validated: type {} is one of arrays", ty.0),
         }
@@ -120,7 +120,7 @@ impl Translator<'_> {
 
     /// A new array of zeros.
     fn new_array(&mut self, ty: TypeIndex, len: Value) -> Value {
-        let ty = self.imm32(self.instance.types[ty.index()].0);
+        let ty = self.imm32(self.scope.instance.types[ty.index()].0);
         let array = self.call_builtin(Builtin::ArrayNew, &[ty, len]).expect("it makes an array");
         self.note_object(array);
         array
@@ -132,7 +132,7 @@ impl Translator<'_> {
         let size_bytes = array_size_bytes(storage.bytes(), len);
         let len_value = self.imm32(len);
         let array = if size_bytes <= INLINE_BYTES_MAX {
-            let id = self.imm32(self.instance.types[ty.index()].0);
+            let id = self.imm32(self.scope.instance.types[ty.index()].0);
             let slow = (Builtin::ArrayNew, &[id, len_value][..]);
             self.allocate(ty, size_bytes as u32, Some(len_value), slow)
         } else {

@@ -176,7 +176,7 @@ impl Translator<'_> {
     fn wait(&mut self, builtin: Builtin, memarg: &MemArg, size: u32) {
         let (expected, timeout) = self.pop2();
         let (memory, address) = self.word(memarg, size);
-        if !self.module.memories[memory as usize].is_shared {
+        if !self.scope.module.memories[memory as usize].is_shared {
             self.trap_unless_aligned(address, size);
             self.ins().trap(trap_code(TrapCode::ExpectedSharedMemory));
             self.lose_control();
@@ -193,7 +193,7 @@ impl Translator<'_> {
         let MemArgTarget::Memory(memory) = memarg.target else {
             unreachable!("decoding lets no access to arrays pass");
         };
-        if memarg.offset != 0 && self.module.memories[memory as usize].is_64 {
+        if memarg.offset != 0 && self.scope.module.memories[memory as usize].is_64 {
             // The sum can be too large for the runtime to see.
             self.trap_unless_index_aligned(memarg, size);
         }

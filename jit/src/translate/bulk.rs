@@ -42,7 +42,7 @@ impl Translator<'_> {
 
     /// This instance's number as an operand of the runtime's functions.
     pub(super) fn instance_id(&mut self) -> Value {
-        self.imm32(self.instance.id.0)
+        self.imm32(self.scope.instance.id.0)
     }
 
     /// Two 32-bit operands in one: the first is the low half.

@@ -8,6 +8,7 @@ use cranelift_codegen::ir::{
 };
 use wasmparser::{FunctionBody, Operator};
 
+use super::inline::Policy;
 use super::region::Region;
 use super::{Translator, trap_code};
 use crate::signature;
@@ -26,47 +27,59 @@ pub(super) enum Target {
 }
 
 /// Whether a function calls nothing, neither wasm nor the runtime, on its main path.
-pub fn is_leaf(body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
+pub fn is_leaf(policy: Policy<'_>, body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
     let mut operators = body.get_operators_reader()?;
     while !operators.eof() {
-        if matches!(
-            operators.read()?,
-            Operator::Call { .. }
-                | Operator::Throw { .. }
-                | Operator::ThrowRef
-                | Operator::Rethrow { .. }
-                | Operator::CallIndirect { .. }
-                | Operator::CallRef { .. }
-                | Operator::MemoryGrow { .. }
-                | Operator::MemoryFill { .. }
-                | Operator::MemoryCopy { .. }
-                | Operator::MemoryInit { .. }
-                | Operator::TableGet { .. }
-                | Operator::TableSet { .. }
-                | Operator::TableGrow { .. }
-                | Operator::TableFill { .. }
-                | Operator::TableCopy { .. }
-                | Operator::TableInit { .. }
-                | Operator::StructNew { .. }
-                | Operator::StructNewDefault { .. }
-                | Operator::ArrayNew { .. }
-                | Operator::ArrayNewDefault { .. }
-                | Operator::ArrayNewFixed { .. }
-                | Operator::ArrayNewData { .. }
-                | Operator::ArrayNewElem { .. }
-                | Operator::ArrayInitData { .. }
-                | Operator::ArrayInitElem { .. }
-                | Operator::ArrayCopy { .. }
-        ) {
+        let op = operators.read()?;
+        if let Operator::Call { function_index } = op
+            && policy.is_free(policy.instance, FuncIndex(function_index))
+        {
+            continue;
+        }
+        if is_call(&op) {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
+/// Whether an instruction calls something on its main path.
+pub fn is_call(op: &Operator<'_>) -> bool {
+    matches!(
+        op,
+        Operator::Call { .. }
+            | Operator::Throw { .. }
+            | Operator::ThrowRef
+            | Operator::Rethrow { .. }
+            | Operator::CallIndirect { .. }
+            | Operator::CallRef { .. }
+            | Operator::MemoryGrow { .. }
+            | Operator::MemoryFill { .. }
+            | Operator::MemoryCopy { .. }
+            | Operator::MemoryInit { .. }
+            | Operator::TableGet { .. }
+            | Operator::TableSet { .. }
+            | Operator::TableGrow { .. }
+            | Operator::TableFill { .. }
+            | Operator::TableCopy { .. }
+            | Operator::TableInit { .. }
+            | Operator::StructNew { .. }
+            | Operator::StructNewDefault { .. }
+            | Operator::ArrayNew { .. }
+            | Operator::ArrayNewDefault { .. }
+            | Operator::ArrayNewFixed { .. }
+            | Operator::ArrayNewData { .. }
+            | Operator::ArrayNewElem { .. }
+            | Operator::ArrayInitData { .. }
+            | Operator::ArrayInitElem { .. }
+            | Operator::ArrayCopy { .. }
+    )
+}
+
 impl Translator<'_> {
     pub(super) fn call(&mut self, op: &Operator<'_>) -> bool {
         match op {
+            Operator::Call { function_index } if self.inline(FuncIndex(*function_index)) => {}
             Operator::Call { function_index } => {
                 let (target, ty) = self.callee(FuncIndex(*function_index));
                 self.call_target(target, ty);
@@ -101,10 +114,10 @@ impl Translator<'_> {
     }
 
     fn call_target(&mut self, target: Target, ty: TypeIndex) {
-        let params_len = self.module.types[ty.index()].params.len();
+        let params_len = self.scope.module.types[ty.index()].params.len();
         let args = self.pop_n(params_len);
         let results = self.emit_call(target, &args);
-        let module = self.module;
+        let module = self.scope.module;
         for (result, ty) in results.iter().zip(&module.types[ty.index()].results) {
             self.note(*result, *ty);
         }
@@ -112,7 +125,7 @@ impl Translator<'_> {
     }
 
     fn tail_call_target(&mut self, target: Target, ty: TypeIndex) {
-        let params_len = self.module.types[ty.index()].params.len();
+        let params_len = self.scope.module.types[ty.index()].params.len();
         let args = self.pop_n(params_len);
         match target {
             Target::Direct(func) => self.ins().return_call(func, &args),
@@ -170,8 +183,8 @@ impl Translator<'_> {
 
     /// A function of this module's index space.
     fn callee(&mut self, index: FuncIndex) -> (Target, TypeIndex) {
-        let ty = self.module.functions[index.index()];
-        let callee = self.instance.functions[index.index()];
+        let ty = self.scope.module.functions[index.index()];
+        let callee = self.scope.instance.functions[index.index()];
         if !callee.is_preemptible {
             return (Target::Direct(self.func_ref(callee.func, ty)), ty);
         }
@@ -201,12 +214,13 @@ impl Translator<'_> {
     }
 
     fn signature(&mut self, ty: TypeIndex) -> SigRef {
-        if let Some(known) = self.signatures.get(&ty) {
+        let id = self.scope.instance.types[ty.index()];
+        if let Some(known) = self.signatures.get(&id) {
             return *known;
         }
-        let signature = signature::wasm(&self.module.types[ty.index()]);
+        let signature = signature::wasm(&self.scope.module.types[ty.index()]);
         let signature = self.builder.import_signature(signature);
-        self.signatures.insert(ty, signature);
+        self.signatures.insert(id, signature);
         signature
     }
 
@@ -241,10 +255,10 @@ impl Translator<'_> {
             .with_trap_code(Some(trap_code(TrapCode::UndefinedElement)))
             .with_alias_region(Some(region));
         let found = self.ins().load(I32, checked, element, VmFuncRef::TYPE_ID);
-        let expected = self.instance.types[ty.index()];
+        let expected = self.scope.instance.types[ty.index()];
         let expected = self.imm32(expected.0);
         let is_other = self.ins().icmp(IntCC::NotEqual, found, expected);
-        let is_final = self.module.declarations[ty.index()].is_final;
+        let is_final = self.scope.module.declarations[ty.index()].is_final;
         self.unlikely_if(is_other, |translator, next| {
             // The same sum, but not the same expression: as one it would be computed on the main
             // path, where the loads need no register for it.
@@ -266,8 +280,8 @@ impl Translator<'_> {
     /// The address of an element, as the table's and the distance from there. The process table is
     /// reserved for every 32-bit index, so that no check is needed here; others are checked.
     fn element_to_call(&mut self, table: u32, index: Value) -> (Value, Value) {
-        let place = self.instance.tables[table as usize];
-        let is_64 = self.module.tables[table as usize].is_64;
+        let place = self.scope.instance.tables[table as usize];
+        let is_64 = self.scope.module.tables[table as usize].is_64;
         let index = self.widen(index);
         let context = self.context();
         let is_process = place.id == TableId::PROCESS;

@@ -55,7 +55,7 @@ impl Translator<'_> {
             is_exit_used: false,
             params_len: 0,
             results_len: ty.results.len(),
-            height: 0,
+            height: self.stack.len(),
         });
     }
 
@@ -91,7 +91,7 @@ impl Translator<'_> {
             Operator::Else if self.dead_depth == 0 => self.begin_else(),
             Operator::TryTable { .. } => self.dead_depth += 1,
             Operator::Try { .. } => {
-                self.legacy_tries_seen += 1;
+                self.scope.legacy_tries_seen += 1;
                 self.dead_depth += 1;
             }
             Operator::Catch { .. } | Operator::CatchAll if self.dead_depth == 0 => {
@@ -195,7 +195,7 @@ impl Translator<'_> {
     }
 
     fn branch(&mut self, depth: u32) {
-        if depth as usize + 1 == self.frames.len() {
+        if self.scope.frames_base + depth as usize + 1 == self.frames.len() {
             return self.return_from_function();
         }
         let (target, count) = self.target(depth);
@@ -256,8 +256,15 @@ impl Translator<'_> {
     }
 
     fn return_from_function(&mut self) {
-        let results_len = self.frames[0].results_len;
-        self.emit_return(results_len);
+        let base = self.scope.frames_base;
+        if base == 0 {
+            return self.emit_return(self.frames[0].results_len);
+        }
+        // Out of an inlined body control goes on behind the call.
+        let depth = self.frames.len() - 1 - base;
+        let (target, count) = self.target(depth as u32);
+        self.jump_to(target, count);
+        self.lose_control();
     }
 
     fn emit_return(&mut self, results_len: usize) {
@@ -321,7 +328,7 @@ impl Translator<'_> {
             BlockType::Empty => (Vec::new(), Vec::new()),
             BlockType::Type(ty) => (Vec::new(), vec![decoded_type(ty)]),
             BlockType::FuncType(index) => {
-                let ty = &self.module.types[index as usize];
+                let ty = &self.scope.module.types[index as usize];
                 (ty.params.to_vec(), ty.results.to_vec())
             }
         }

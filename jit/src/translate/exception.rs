@@ -34,8 +34,10 @@ pub struct Try {
 /// One way for an exception to be caught.
 #[derive(Clone, Copy)]
 struct Clause {
-    /// The tag that it takes; `None` takes all.
+    /// The tag that it takes, by its index in the body that has the clause; `None` takes all.
     tag: Option<TagIndex>,
+    /// The tag's identity.
+    id: Option<TagId>,
     /// Where it goes on. Parameters: reference to the exception, address of its values.
     landing: Block,
 }
@@ -156,7 +158,7 @@ impl Translator<'_> {
             frames_len = tried.delegated_to.unwrap_or(frames_len);
             // An inner clause with the same tag hides the outer one.
             for clause in &tried.clauses {
-                if clauses.iter().all(|inner| inner.tag != clause.tag) {
+                if clauses.iter().all(|inner| inner.id != clause.id) {
                     clauses.push(*clause);
                 }
             }
@@ -171,11 +173,8 @@ impl Translator<'_> {
         for clause in clauses {
             let lists = &mut self.builder.func.dfg.value_lists;
             let call = BlockCall::new(clause.landing, payload, lists);
-            items.push(match clause.tag {
-                Some(tag) => {
-                    let TagId(id) = self.instance.tags[tag.index()];
-                    ExceptionTableItem::Tag(ExceptionTag::from_u32(id), call)
-                }
+            items.push(match clause.id {
+                Some(TagId(id)) => ExceptionTableItem::Tag(ExceptionTag::from_u32(id), call),
                 None => ExceptionTableItem::Default(call),
             });
         }
@@ -202,7 +201,7 @@ impl Translator<'_> {
             let args = args.into_iter().map(BlockArg::Value).collect::<Vec<_>>();
             let (target, _) = self.target(label);
             self.ins().jump(target, &args);
-            clauses.push(Clause { tag, landing });
+            clauses.push(Clause { tag, id: self.tag_id(tag), landing });
         }
         self.enter(body);
         self.push_frame(table.ty, FrameKind::Try(Try { clauses, delegated_to: None }));
@@ -210,12 +209,12 @@ impl Translator<'_> {
 
     /// Makes the landings of the `try` that was just met.
     fn legacy_try(&mut self) -> Try {
-        let known = std::mem::take(&mut self.legacy_tries[self.legacy_tries_seen]);
-        self.legacy_tries_seen += 1;
+        let known = std::mem::take(&mut self.scope.legacy_tries[self.scope.legacy_tries_seen]);
+        self.scope.legacy_tries_seen += 1;
         let mut clauses = Vec::with_capacity(known.catches.len());
         for tag in known.catches {
             let landing = self.block_with_params(&[I64, I64]);
-            clauses.push(Clause { tag, landing });
+            clauses.push(Clause { tag, id: self.tag_id(tag), landing });
         }
         // Depth 0 is the block around this `try`: it and all around it remain.
         let delegated_to = known.delegate.map(|depth| self.frames.len() - depth as usize);
@@ -245,6 +244,11 @@ impl Translator<'_> {
         let payload = self.payload(clause.tag, values);
         self.stack.extend(payload);
         self.frame(0).kind = FrameKind::Catch { exception, rest: tried };
+    }
+
+    /// The identity of a tag of the current body.
+    fn tag_id(&self, tag: Option<TagIndex>) -> Option<TagId> {
+        tag.map(|tag| self.scope.instance.tags[tag.index()])
     }
 
     /// No call leads to the landings of `tried` any longer.
@@ -278,7 +282,7 @@ impl Translator<'_> {
     }
 
     fn tag_params(&self, tag: TagIndex) -> &[ValType] {
-        let module = &*self.instance.module;
+        let module = &*self.scope.instance.module;
         &module.types[module.tags[tag.index()].index()].params
     }
 
@@ -298,7 +302,7 @@ impl Translator<'_> {
             self.ins().stack_store(I64, value, slot, offset);
         }
         let address = self.ins().stack_addr(I64, slot, 0);
-        let TagId(id) = self.instance.tags[tag.index()];
+        let TagId(id) = self.scope.instance.tags[tag.index()];
         let tag = self.imm32(id);
         self.call_throwing_builtin(Builtin::Throw, &[tag, address]);
     }

@@ -104,7 +104,7 @@ impl<'a> Translator<'a> {
     fn memory_size(&mut self, op: &Operator<'_>) -> bool {
         match op {
             Operator::MemorySize { mem } => {
-                let ty = self.module.memories[*mem as usize];
+                let ty = self.scope.module.memories[*mem as usize];
                 let bytes = self.memory_len_bytes(*mem);
                 let pages = self.ins().ushr_imm_u(bytes, i64::from(ty.page_size_log2));
                 let pages = self.narrow(pages, ty.is_64);
@@ -117,7 +117,7 @@ impl<'a> Translator<'a> {
                 let old = self
                     .call_builtin(Builtin::MemoryGrow, &[memory, pages])
                     .expect("`MemoryGrow` has a result");
-                let old = self.narrow(old, self.module.memories[*mem as usize].is_64);
+                let old = self.narrow(old, self.scope.module.memories[*mem as usize].is_64);
                 self.push(old);
             }
             _ => return false,
@@ -127,7 +127,7 @@ impl<'a> Translator<'a> {
 
     /// A memory's process-wide number as an operand of the runtime's functions.
     pub(super) fn memory_id(&mut self, memory: u32) -> Value {
-        self.imm32(self.instance.memories[memory as usize].id.0)
+        self.imm32(self.scope.instance.memories[memory as usize].id.0)
     }
 
     pub(super) fn load(&mut self, memarg: &MemArg, ty: Type) {
@@ -160,10 +160,10 @@ impl<'a> Translator<'a> {
         let MemArgTarget::Memory(memory) = memarg.target else {
             unreachable!("decoding lets no access to arrays pass");
         };
-        let place = self.instance.memories[memory as usize];
+        let place = self.scope.instance.memories[memory as usize];
         let index = self.pop();
         let index = self.widen(index);
-        let ty = self.module.memories[memory as usize];
+        let ty = self.scope.module.memories[memory as usize];
         // A memory of small pages ends where the host's protection does not.
         if ty.is_64 || ty.page_size_log2 < 16 {
             self.check_bounds(memory, index, memarg.offset, size);
@@ -184,7 +184,7 @@ impl<'a> Translator<'a> {
 
     /// The address of byte 0. A memory never moves.
     fn memory_base(&mut self, memory: u32) -> Value {
-        let place = self.instance.memories[memory as usize];
+        let place = self.scope.instance.memories[memory as usize];
         let context = self.context();
         if place.id == MemoryId::PROCESS {
             return context;
@@ -194,14 +194,14 @@ impl<'a> Translator<'a> {
     }
 
     fn memory_len_bytes(&mut self, memory: u32) -> Value {
-        let place = self.instance.memories[memory as usize];
+        let place = self.scope.instance.memories[memory as usize];
         let context = self.context();
         if place.id == MemoryId::PROCESS {
             let flags = self.trusted(Region::Context);
             return self.ins().load(I64, flags, context, VmContext::MEMORY_LEN_BYTES);
         }
         let len = place.descriptor.offset() + VmDescriptor::LEN;
-        if self.module.memories[memory as usize].is_shared {
+        if self.scope.module.memories[memory as usize].is_shared {
             let flags = self.constant(Region::Descriptor);
             let address = self.ins().load(I64, flags, context, len);
             let flags = self.trusted(Region::SharedLen);

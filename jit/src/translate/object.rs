@@ -55,7 +55,7 @@ impl Translator<'_> {
     }
 
     fn fields(&self, ty: TypeIndex) -> &[FieldType] {
-        match &self.module.declarations[ty.index()].shape {
+        match &self.scope.module.declarations[ty.index()].shape {
             Shape::Struct(fields) => fields,
             _ => unreachable!("validated: type {} is one of structs", ty.0),
         }
@@ -68,7 +68,7 @@ impl Translator<'_> {
     }
 
     fn layout(&mut self, ty: TypeIndex) -> &StructLayout {
-        let module = self.module;
+        let module = self.scope.module;
         self.layouts.entry(ty).or_insert_with(|| match &module.declarations[ty.index()].shape {
             Shape::Struct(fields) => StructLayout::new(fields),
             _ => unreachable!("validated: type {} is one of structs", ty.0),
@@ -77,7 +77,7 @@ impl Translator<'_> {
 
     fn new_struct(&mut self, ty: TypeIndex, values: &[Value]) {
         let StructLayout { offsets, size_bytes } = self.layout(ty).clone();
-        let id = self.imm32(self.instance.types[ty.index()].0);
+        let id = self.imm32(self.scope.instance.types[ty.index()].0);
         let object = self.allocate(ty, size_bytes, None, (Builtin::StructNew, &[id]));
         let address = self.object_address(object);
         let fields = self.fields(ty).to_vec();
@@ -133,8 +133,8 @@ impl Translator<'_> {
 
     fn write_header(&mut self, object: Value, ty: TypeIndex, len: Option<Value>) {
         let address = self.object_address(object);
-        let shape = &self.module.declarations[ty.index()].shape;
-        let header = header(self.instance.types[ty.index()], shape);
+        let shape = &self.scope.module.declarations[ty.index()].shape;
+        let header = header(self.scope.instance.types[ty.index()], shape);
         let header = self.imm32(header);
         let flags = self.trusted(Region::Header);
         self.ins().store(flags, header, address, place(0));

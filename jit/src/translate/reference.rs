@@ -76,7 +76,7 @@ impl Translator<'_> {
             HeapType::Eq => Some(Bound::Eq),
             HeapType::Struct | HeapType::Array => Some(Bound::Object),
             HeapType::Concrete(index) => {
-                let shape = &self.module.declarations[index.index()].shape;
+                let shape = &self.scope.module.declarations[index.index()].shape;
                 (*shape != Shape::Func).then_some(Bound::Object)
             }
             _ => None,
@@ -195,8 +195,8 @@ impl Translator<'_> {
         yes: Block,
         no: Block,
     ) {
-        let declaration = &self.module.declarations[ty.index()];
-        let id = self.instance.types[ty.index()];
+        let declaration = &self.scope.module.declarations[ty.index()];
+        let id = self.scope.instance.types[ty.index()];
         let found = if declaration.shape == Shape::Func {
             self.func_type(reference)
         } else {
@@ -233,10 +233,10 @@ impl Translator<'_> {
     /// How many supertypes a type has.
     fn depth(&self, ty: TypeIndex) -> usize {
         let mut depth = 0;
-        let mut current = self.module.declarations[ty.index()].supertype;
+        let mut current = self.scope.module.declarations[ty.index()].supertype;
         while let Some(ty) = current {
             depth += 1;
-            current = self.module.declarations[ty.index()].supertype;
+            current = self.scope.module.declarations[ty.index()].supertype;
         }
         depth
     }

@@ -20,7 +20,7 @@ impl Translator<'_> {
                 let element = self
                     .call_builtin(Builtin::TableGet, &[id, index])
                     .expect("`TableGet` has a result");
-                self.note(element, ValType::Ref(self.module.tables[*table as usize].element));
+                self.note(element, ValType::Ref(self.scope.module.tables[*table as usize].element));
                 self.push(element);
             }
             Operator::TableSet { table } => {
@@ -31,7 +31,7 @@ impl Translator<'_> {
             }
             Operator::TableSize { table } => {
                 let len = self.table_len(*table);
-                let len = self.narrow(len, self.module.tables[*table as usize].is_64);
+                let len = self.narrow(len, self.scope.module.tables[*table as usize].is_64);
                 self.push(len);
             }
             Operator::TableGrow { table } => {
@@ -41,7 +41,7 @@ impl Translator<'_> {
                 let old = self
                     .call_builtin(Builtin::TableGrow, &[id, init, elements])
                     .expect("`TableGrow` has a result");
-                let old = self.narrow(old, self.module.tables[*table as usize].is_64);
+                let old = self.narrow(old, self.scope.module.tables[*table as usize].is_64);
                 self.push(old);
             }
             Operator::TableFill { table } => {
@@ -77,12 +77,12 @@ impl Translator<'_> {
 
     /// A table's process-wide number as an operand of the runtime's functions.
     fn table_id(&mut self, table: u32) -> Value {
-        self.imm32(self.instance.tables[table as usize].id.0)
+        self.imm32(self.scope.instance.tables[table as usize].id.0)
     }
 
     /// A table's length in elements.
     pub(super) fn table_len(&mut self, table: u32) -> Value {
-        let place = self.instance.tables[table as usize];
+        let place = self.scope.instance.tables[table as usize];
         let context = self.context();
         if place.id == TableId::PROCESS {
             let flags = self.trusted(Region::Context);

@@ -19,7 +19,7 @@ impl Translator<'_> {
     pub(super) fn variable(&mut self, op: &Operator<'_>) -> bool {
         match op {
             Operator::LocalGet { local_index } => {
-                let (variable, ty) = self.locals[*local_index as usize];
+                let (variable, ty) = self.scope.locals[*local_index as usize];
                 let value = self.builder.use_var(variable);
                 if let Some(bound) = self.bound(ty) {
                     self.bounds.entry(value).or_insert(bound);
@@ -55,7 +55,7 @@ impl Translator<'_> {
                 self.ins().trapz(reference, trap_code(TrapCode::NullReference));
             }
             Operator::RefFunc { function_index } => {
-                let func = self.instance.functions[*function_index as usize].func;
+                let func = self.scope.instance.functions[*function_index as usize].func;
                 let reference = self.imm32(func.0);
                 self.push(reference);
             }
@@ -71,12 +71,12 @@ impl Translator<'_> {
     }
 
     fn local(&self, index: u32) -> Variable {
-        self.locals[index as usize].0
+        self.scope.locals[index as usize].0
     }
 
     fn global_get(&mut self, index: usize) {
-        let ty = self.module.globals[index].value;
-        let value = match self.instance.globals[index] {
+        let ty = self.scope.module.globals[index].value;
+        let value = match self.scope.instance.globals[index] {
             GlobalPlace::Constant(value) => self.immediate(ty, value),
             place => {
                 let (flags, offset) = self.global_place(place);
@@ -91,7 +91,7 @@ impl Translator<'_> {
 
     fn global_set(&mut self, index: usize) {
         let value = self.pop();
-        let place = self.instance.globals[index];
+        let place = self.scope.instance.globals[index];
         let (flags, offset) = self.global_place(place);
         let context = self.context();
         self.ins().store(flags, value, context, offset);
@@ -104,7 +104,7 @@ impl Translator<'_> {
             }
             GlobalPlace::Slot(slot) => (self.trusted(Region::Global(slot)), slot.offset()),
             GlobalPlace::Constant(_) => {
-                panic!("a global that `{}` assigns is not constant", self.instance.name)
+                panic!("a global that `{}` assigns is not constant", self.scope.instance.name)
             }
         }
     }

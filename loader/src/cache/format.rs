@@ -8,7 +8,8 @@ use std::ops::Range;
 use dynvm_jit::SomeCode;
 use dynvm_vm::MappedFile;
 use dynvm_vm::code::{
-    CallSite, Code, CodeStore, Handler, Relocation, RelocationKind, StackMap, TrapCode, TrapSite,
+    CallSite, Code, CodeStore, Handler, InlinedPlace, Relocation, RelocationKind, StackMap,
+    TrapCode, TrapSite,
 };
 use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::TagId;
@@ -208,7 +209,7 @@ impl Writer {
 
     /// What is read only when it is asked for.
     fn details(&mut self, code: &Code) {
-        let Code { traps, locations, call_sites, stack_maps, .. } = code;
+        let Code { traps, locations, inlined, inlined_calls, call_sites, stack_maps, .. } = code;
         self.u32(traps.len());
         for TrapSite { offset, code } in traps {
             self.number(*offset);
@@ -219,6 +220,13 @@ impl Writer {
             self.number(*code_offset);
             self.number(*wasm_offset);
         }
+        self.u32(inlined.len());
+        for InlinedPlace { code_offset, func, wasm_offset } in inlined {
+            self.number(*code_offset);
+            self.number(func.0);
+            self.number(*wasm_offset);
+        }
+        self.number(*inlined_calls);
         self.u32(call_sites.len());
         for CallSite { return_offset, frame_bytes, handlers } in call_sites {
             self.number(*return_offset);
@@ -281,6 +289,11 @@ impl Reader<'_> {
                 Some(TrapSite { offset, code: TrapCode::from_number(reader.u8()?)? })
             })?,
             locations: self.list(|reader| Some((reader.u32()?, reader.u32()?)))?,
+            inlined: self.list(|reader| {
+                let (code_offset, func) = (reader.u32()?, FuncId(reader.u32()?));
+                Some(InlinedPlace { code_offset, func, wasm_offset: reader.u32()? })
+            })?,
+            inlined_calls: self.u32()?,
             call_sites: self.list(Self::call_site)?,
             stack_maps: self.list(|reader| {
                 let return_offset = reader.u32()?;

@@ -2,7 +2,7 @@ use std::fs;
 
 use dynvm_jit::SomeCode;
 use dynvm_vm::code::{
-    CallSite, Code, Handler, Relocation, RelocationKind, StackMap, TrapCode, TrapSite,
+    CallSite, Code, Handler, InlinedPlace, Relocation, RelocationKind, StackMap, TrapCode, TrapSite,
 };
 use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::TagId;
@@ -27,6 +27,8 @@ fn codes() -> SomeCode {
         relocations: vec![call, Relocation { kind: RelocationKind::Absolute64, ..call }],
         traps: vec![TrapSite { offset: 2, code: TrapCode::MemoryOutOfBounds }],
         locations: vec![(2, 100), (9, 104)],
+        inlined: vec![InlinedPlace { code_offset: 9, func: FuncId(8), wasm_offset: 50 }],
+        inlined_calls: 2,
         call_sites: vec![call_site],
         stack_maps: vec![StackMap { return_offset: 5, below_frame_pointer: [8, 4].into() }],
     };

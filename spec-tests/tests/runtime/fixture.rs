@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dynvm_jit::{Compiler, Settings};
+use dynvm_jit::{Compiler, Settings, Unit};
 use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::{Extern, InstanceId};
 use dynvm_vm::module::Entity;
@@ -57,7 +57,7 @@ impl Fixture {
             .collect();
         let id = self.process.declare(name, module, placement).unwrap();
         self.process.bind(id, &imports).unwrap();
-        let code = self.compiler.compile(self.process.instance(id)).unwrap();
+        let code = self.compiler.compile(&Unit::new(&self.process, id)).unwrap();
         self.process.publish(id, code);
         self.process.link().unwrap();
         self.process.initialize(id).unwrap();

@@ -50,7 +50,7 @@ fn memory_of_a_process_that_is_gone_is_still_there() {
     let given = second.process.add_shared_memory(&memory).unwrap();
     assert_eq!(second.process.add_shared_memory(&memory).unwrap(), given);
     second.process.bind(id, &[Extern::Memory(given)]).unwrap();
-    let code = second.compiler.compile(second.process.instance(id)).unwrap();
+    let code = second.compiler.compile(&dynvm_jit::Unit::new(&second.process, id)).unwrap();
     second.process.publish(id, code);
     second.process.link().unwrap();
     second.process.initialize(id).unwrap();

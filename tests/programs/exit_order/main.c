@@ -39,7 +39,7 @@
 //! run: main.wasm trap
 //! stdout: liba is constructed
 //! stderr: dynvm: wasm trap: unreachable
-//! stderr:   #0 main.wasm!main+0xc0
+//! stderr:   #0 main.wasm!main+0xd9
 //! stderr:   #1 main.wasm!_start+0x49
 //! exit: 134
 #include <stdio.h>

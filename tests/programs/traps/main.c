@@ -5,7 +5,7 @@
 //! run: main.wasm unreachable
 //! stdout: back in main, about to unreachable
 //! stderr: dynvm: wasm trap: unreachable
-//! stderr:   #0 libb.so!b_fail+0x1f
+//! stderr:   #0 libb.so!b_fail+0x264
 //! stderr:   #1 liba.so!a_fail+0x12
 //! stderr:   #2 main.wasm!main+0x22
 //! stderr:   #3 main.wasm!_start+0x49

@@ -1,0 +1,130 @@
+//! What inlining must not change: results, traps and who is named in them, exceptions.
+
+use dynvm_jit::Unit;
+use dynvm_vm::code::TrapCode;
+use dynvm_vm::instance::{Extern, InstanceId};
+use dynvm_vm::module::Entity;
+use dynvm_vm::value::Value;
+use dynvm_vm::{Placement, Process};
+
+use crate::fixture::{Fixture, trap, wast_binary};
+
+/// A library, and a main that imports all functions of it.
+fn load(library: &str, main: &str) -> (Fixture, InstanceId, InstanceId) {
+    let mut fixture = Fixture::new();
+    let library = fixture.load("lib", Placement::Private, library);
+    let exports = fixture.process.instance(library).module.exports.clone();
+    for export in exports {
+        if let Entity::Func(_) = export.entity {
+            let func = fixture.func(library, &export.name);
+            fixture.host.push((String::leak(export.name), func));
+        }
+    }
+    let main = fixture.load("main", Placement::Private, main);
+    (fixture, library, main)
+}
+
+/// How many calls were inlined into the functions of an instance.
+fn inlined_calls(fixture: &Fixture, id: InstanceId) -> u32 {
+    let process = &fixture.process;
+    let code = fixture.compiler.compile(&Unit::new(process, id)).unwrap();
+    code.iter().map(|code| code.inlined_calls).sum()
+}
+
+#[test]
+fn control_flow_of_an_inlined_body_ends_behind_the_call() {
+    let library = r#"(module
+      (func (export "pick") (param i32) (result i32)
+        (block $b (block $a (br_table $a $b 2 (local.get 0))) (return (i32.const 10)))
+        (br_if 0 (i32.const 20) (i32.eq (local.get 0) (i32.const 1)))
+        drop (i32.const 30))
+      (func (export "zeroed") (param i32) (result i32) (local i32)
+        (if (local.get 0) (then (local.set 1 (i32.const 7)))) (local.get 1)))"#;
+    let main = r#"(module
+      (import "lib" "pick" (func $pick (param i32) (result i32)))
+      (import "lib" "zeroed" (func $zeroed (param i32) (result i32)))
+      (func (export "pick") (param i32) (result i32)
+        (i32.add (i32.const 100) (call $pick (local.get 0))))
+      (func (export "zeroed") (param i32) (result i32) (local i32)
+        (loop $l
+          (local.set 1 (i32.add (i32.mul (local.get 1) (i32.const 10)) (call $zeroed (local.get 0))))
+          (br_if $l (i32.ge_s (local.tee 0 (i32.sub (local.get 0) (i32.const 1))) (i32.const 0))))
+        (local.get 1)))"#;
+    // `br 2` leaves the function, which needs a value there.
+    let library = library.replace("$b 2 (local", "$b $b (local");
+    let (mut fixture, _, main) = load(&library, main);
+    assert_eq!(inlined_calls(&fixture, main), 2);
+    for (given, expected) in [(0, 110), (1, 120), (2, 130), (9, 130)] {
+        let found = fixture.call(main, "pick", &[Value::I32(given)]).unwrap();
+        assert_eq!(found, [Value::I32(expected)], "pick({given})");
+    }
+    // A local is zero at each call, whatever the one before left in it.
+    assert_eq!(fixture.call(main, "zeroed", &[Value::I32(2)]).unwrap(), [Value::I32(770)]);
+}
+
+#[test]
+fn a_trap_in_an_inlined_body_names_every_function() {
+    let library = r#"(module (memory 1)
+      (func $load (param i32) (result i32) (i32.load (local.get 0)))
+      (func (export "load_next") (param i32) (result i32)
+        (call $load (i32.add (local.get 0) (i32.const 1)))))"#;
+    let main = r#"(module
+      (import "lib" "load_next" (func $load_next (param i32) (result i32)))
+      (func $middle (param i32) (result i32) (call $load_next (local.get 0)))
+      (func (export "run") (param i32) (result i32) (nop) (call $middle (local.get 0))))"#;
+    let (mut fixture, _, main) = load(library, main);
+    assert!(inlined_calls(&fixture, main) >= 2);
+    let found = trap(fixture.call(main, "run", &[Value::I32(-2)]));
+    assert_eq!(found.code, TrapCode::MemoryOutOfBounds);
+    let frames: Vec<String> = found.backtrace.iter().map(ToString::to_string).collect();
+    let expected = ["lib!load+0x3", "lib!load_next+0x6", "main!middle+0x3", "main!run+0x4"];
+    assert_eq!(frames, expected);
+}
+
+#[test]
+fn an_exception_out_of_an_inlined_body_finds_the_callers_handler() {
+    let main = r#"(module (tag $t (param i32))
+      (func $throw (param i32) (throw $t (local.get 0)))
+      (func $wrapper (param i32) (call $throw (local.get 0)))
+      (func (export "run") (param i32) (result i32)
+        (block $h (result i32)
+          (try_table (catch $t $h) (call $wrapper (local.get 0)))
+          (i32.const -1))))"#;
+    let (mut fixture, _, main) = load("(module)", main);
+    assert_eq!(inlined_calls(&fixture, main), 1, "the wrapper, and not the function that throws");
+    assert_eq!(fixture.call(main, "run", &[Value::I32(5)]).unwrap(), [Value::I32(5)]);
+}
+
+#[test]
+fn what_may_still_be_bound_to_another_function_stays_a_call() {
+    let library = r#"(module (func (export "one") (result i32) (i32.const 1)))"#;
+    let main = r#"(module (import "lib" "one" (func $one (result i32)))
+      (func (export "run") (result i32) (call $one)))"#;
+    let (mut fixture, library, id) = load(library, main);
+    assert_eq!(inlined_calls(&fixture, id), 1);
+
+    let module = std::sync::Arc::new(dynvm_jit::decode(wast_binary(main)).unwrap());
+    let mut callee = Process::callee(fixture.func(library, "one"));
+    callee.is_preemptible = true;
+    let id = fixture.process.declare("late", module, Placement::Private).unwrap();
+    fixture.process.bind(id, &[Extern::Func(callee)]).unwrap();
+    assert_eq!(inlined_calls(&fixture, id), 0);
+}
+
+#[test]
+fn inlining_is_bounded() {
+    // Each calls the next twice: whole, the last would stand 2^20 times in the first.
+    let functions =
+        (0..20).map(|k| format!("(func $f{k} (call $f{n}) (call $f{n}) (call $f{n}))", n = k + 1));
+    let text = format!(
+        r#"(module (memory 1) {} (func $f20 (i32.store (i32.const 0) (i32.const 1)))
+          (func (export "run") (call $f17)))"#,
+        functions.collect::<String>()
+    );
+    let (mut fixture, _, main) = load("(module)", &text);
+    let process = &fixture.process;
+    let code = fixture.compiler.compile(&Unit::new(process, main)).unwrap();
+    assert!(code.iter().all(|code| code.bytes.len() < 8192));
+    assert!(inlined_calls(&fixture, main) > 20);
+    assert_eq!(fixture.call(main, "run", &[]).unwrap(), []);
+}
