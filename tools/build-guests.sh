@@ -1,7 +1,7 @@
 #!/bin/bash
 # build-guests.sh [--check] [DIR...]
 #
-# Rebuilds the WebAssembly files of examples/, tests/programs/ and tests/dlfcn/
+# Rebuilds the WebAssembly files of examples/, tests/programs/, tests/dlfcn/ and bench/kernels
 # (all of them, or the given folders) in place. With --check nothing is written: the files are
 # built aside and compared, and the exit status is 1 if any differs.
 #
@@ -221,7 +221,7 @@ else
     [ "$(basename "$folder")" = libc ] || folders+=("examples/$(basename "$folder")")
   done
   for folder in "$ROOT"/tests/programs/*/; do folders+=("tests/programs/$(basename "$folder")"); done
-  folders+=(tests/dlfcn)
+  folders+=(tests/dlfcn bench/kernels)
 fi
 
 if [ $mode = real ]; then

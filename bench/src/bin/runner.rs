@@ -1,7 +1,8 @@
 //! One column of a harness that measures many engines: see `bench/README.md` for the commands.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::Instant;
 use std::{env, fs};
@@ -12,7 +13,8 @@ use dynvm_jit::Unit;
 use dynvm_vm::value::Value;
 
 const USAGE: &str = "runner micro DIR TEST ITERS REPS | link DIR N | compile FILE THREADS | \
-                     kernel FILE EXPORT ARG REPS | asm FILE | clif FILE | assemble IN OUT | version";
+                     kernel FILE EXPORT ARG REPS | hello FILE | precompile IN OUT | \
+                     hello-pre FILE | asm FILE | clif FILE | assemble IN OUT | version";
 
 fn main() -> ExitCode {
     let args = env::args().skip(1).collect::<Vec<_>>();
@@ -35,6 +37,12 @@ fn run(args: &[&str]) -> Result<()> {
         ["kernel", file, export, arg, reps] => {
             kernel(Path::new(file), export, arg.parse()?, reps.parse()?)
         }
+        ["hello", file] => become_dynvm(&["--no-cache", file]),
+        ["precompile", from, to] => {
+            fs::copy(from, to)?;
+            become_dynvm(&["compile", "--cache", &cache_of(to), to])
+        }
+        ["hello-pre", file] => become_dynvm(&["--cache", &cache_of(file), file]),
         ["asm", file] => print_code(Path::new(file), true),
         ["clif", file] => print_code(Path::new(file), false),
         ["assemble", from, to] => Ok(fs::write(to, wat::parse_file(from)?)?),
@@ -44,6 +52,18 @@ fn run(args: &[&str]) -> Result<()> {
         }
         _ => Err(USAGE.into()),
     }
+}
+
+/// The program `dynvm` beside this one takes its place: what it costs is all that is measured.
+fn become_dynvm(arguments: &[&str]) -> Result<()> {
+    let dynvm = env::current_exe()?.with_file_name("dynvm");
+    let error = Command::new(&dynvm).args(arguments).exec();
+    Err(format!("{}: {error}", dynvm.display()).into())
+}
+
+/// Where the code of a precompiled program is.
+fn cache_of(program: &str) -> String {
+    format!("{program}.cache")
 }
 
 /// A line of `tests.txt`: modules in order, the one whose `run` is timed, and by how much its
