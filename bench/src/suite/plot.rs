@@ -54,8 +54,12 @@ pub fn plot(group: &Group, path: &Path) -> Result<()> {
             .label(name)
             .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 10, y + 5)], color.filled()));
     }
-    let labels = chart.configure_series_labels().border_style(BLACK).background_style(WHITE);
-    labels.position(SeriesLabelPosition::UpperRight).draw()?;
+    chart
+        .configure_series_labels()
+        .border_style(BLACK)
+        .background_style(WHITE)
+        .position(SeriesLabelPosition::UpperRight)
+        .draw()?;
     let inner = (WIDTH - NUMBERS - 2 * MARGIN) as f64;
     for (position, case) in group.cases.iter().enumerate() {
         let x = inner * (step * position as f64 + 0.5) / width;
