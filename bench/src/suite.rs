@@ -1,12 +1,18 @@
 //! What `all` measures: cases, each on several systems in turn, and what is written of them.
 
+mod calls;
+mod cases;
 mod plot;
 mod process;
 mod report;
+mod world;
 
+pub use calls::calls;
+pub use cases::{compile, kernels, memory, startup};
 pub use plot::plot;
 pub use process::{Program, peak_memory_mib, wall_seconds};
 pub use report::{markdown, replace_between};
+pub use world::{Guest, World};
 
 use crate::Result;
 
@@ -62,6 +68,21 @@ impl Group {
         eprintln!();
         Ok(())
     }
+
+    /// Adds the geometric mean over all cases, round by round.
+    pub fn add_mean(&mut self) {
+        let mean = |system: usize| {
+            let columns: Vec<_> = self.cases.iter().map(|case| &case.samples[system]).collect();
+            let rounds = columns.iter().map(|column| column.len()).min().unwrap_or(0);
+            let mean_of = |round: usize| {
+                let logarithms = columns.iter().map(|column| column[round].ln());
+                (logarithms.sum::<f64>() / columns.len() as f64).exp()
+            };
+            (0..rounds).map(mean_of).collect()
+        };
+        let samples = (0..self.systems.len()).map(mean).collect();
+        self.cases.push(Case { name: "geometric mean".to_owned(), samples });
+    }
 }
 
 impl Case {
@@ -104,6 +125,18 @@ mod tests {
         group.measure(3, vec![("case".to_owned(), sample)]).expect("nothing fails");
         assert_eq!(group.cases[0].samples, [vec![2.0; 3], vec![]]);
         assert_eq!(order, [0, 1, 1, 0, 0, 1]);
+    }
+
+    #[test]
+    fn the_mean_is_that_of_the_cases() {
+        let mut group = group();
+        let case = |first: f64, second: Vec<f64>| Case {
+            name: "case".to_owned(),
+            samples: vec![vec![first], second],
+        };
+        group.cases = vec![case(2.0, vec![3.0]), case(8.0, Vec::new())];
+        group.add_mean();
+        assert_eq!(group.cases[2].samples, [vec![4.0], vec![]]);
     }
 
     #[test]

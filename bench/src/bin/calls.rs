@@ -1,10 +1,11 @@
 //! Prints what calls cost, inside a dso and across: a Markdown table.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::path::Path;
+use std::process::ExitCode;
 
 use dynvm_bench::Result;
 use dynvm_bench::calls::{self, Dynvm, Engine, Function, Peer, Row, Samples};
+use dynvm_bench::peers;
 
 const USAGE: &str = "calls [--rounds N] [--only TEXT] [--peers]
   --rounds N   rounds over all cases (default 41); the table shows medians
@@ -65,7 +66,11 @@ fn run(arguments: &Arguments) -> Result<()> {
 fn measure(arguments: &Arguments, dir: &Path) -> Result<Vec<Row>> {
     calls::write_programs(dir)?;
     let plain = dir.join("plain.wasm");
-    let peer_program = if arguments.has_peers { Some(build_peer()?) } else { None };
+    let peer_program = if arguments.has_peers {
+        Some(peers::build("wasmtime", "dynvm-peer-wasmtime")?)
+    } else {
+        None
+    };
     let start_peer = || peer_program.as_ref().map(|peer| Peer::start(peer, &plain)).transpose();
     let (mut dynvm, mut peer) = (Dynvm::new(dir)?, start_peer()?);
     let cases = calls::cases().into_iter().filter(|case| case.what.contains(&arguments.only));
@@ -109,21 +114,4 @@ fn sample(
     }
     samples.push(least / f64::from(iterations) / f64::from(function.sites));
     Ok(())
-}
-
-/// The peer is a project of its own, so that nobody builds another engine without asking for it.
-fn build_peer() -> Result<PathBuf> {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/wasmtime");
-    let target = std::env::var_os("DYNVM_PEERS_TARGET")
-        .map_or_else(|| project.join("target"), PathBuf::from);
-    let status = Command::new("cargo")
-        .args(["build", "--release", "--quiet", "--manifest-path"])
-        .arg(project.join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(&target)
-        .status()?;
-    if !status.success() {
-        return Err("the peer does not build".into());
-    }
-    Ok(target.join("release/dynvm-peer-wasmtime"))
 }

@@ -1,4 +1,4 @@
-//! Figures as SVG: bars, a group of them for each case.
+//! Figures as SVG: a group of bars for each case.
 
 use std::path::Path;
 
@@ -24,43 +24,46 @@ const NAMES: u32 = 34;
 const NUMBERS: u32 = 60;
 const MARGIN: u32 = 12;
 
-/// Writes a group's plot. Bars are as high as the figure is times that of the highest bar of the
-/// case, so that cases of any size can be compared.
+/// Writes a group's plot: for each case and system a bar from 1, which is the first system, up or
+/// down to how often its figure is that of the first. The scale is logarithmic, so that twice as
+/// much and half as much are equally far.
 ///
 /// # Errors
 /// If the file cannot be written.
 pub fn plot(group: &Group, path: &Path) -> Result<()> {
-    let systems = group.systems.len();
     let area = SVGBackend::new(path, (WIDTH, HEIGHT)).into_drawing_area();
     area.fill(&WHITE)?;
-    let step = systems as f64 + 1.0;
+    let (first, others) = group.systems.split_first().ok_or("a group has systems")?;
+    let step = others.len() as f64 + 1.0;
     let width = step * group.cases.len() as f64;
     let mut chart = ChartBuilder::on(&area)
         .margin(MARGIN)
-        .caption(format!("{} ({}, dynvm = 1)", group.title, group.unit), ("sans-serif", 16))
+        .caption(format!("{}: {}; {first} = 1", group.title, group.unit), ("sans-serif", 16))
         .set_label_area_size(LabelAreaPosition::Left, NUMBERS)
         .set_label_area_size(LabelAreaPosition::Bottom, NAMES)
-        .build_cartesian_2d(0.0..width, 0.0..highest(group) * 1.1)?;
-    chart.configure_mesh().disable_x_mesh().disable_x_axis().draw()?;
-    for (system, name) in group.systems.iter().enumerate() {
-        let color = COLORS[system % COLORS.len()];
-        let bars = group.cases.iter().enumerate().filter_map(|(position, case)| {
-            let start = step * position as f64 + system as f64 + 0.5;
-            let height = height(case, system)?;
-            Some(Rectangle::new([(start, 0.0), (start + 0.9, height)], color.filled()))
+        .build_cartesian_2d(0.0..width, range(group).log_scale())?;
+    let numbers = |value: &f64| format!("{value}");
+    chart.configure_mesh().disable_x_mesh().disable_x_axis().y_label_formatter(&numbers).draw()?;
+    for (position, name) in others.iter().enumerate() {
+        let color = COLORS[position % COLORS.len()];
+        let bars = group.cases.iter().enumerate().filter_map(|(case_position, case)| {
+            let start = step * case_position as f64 + position as f64 + 0.5;
+            let ratio = case.ratio(position + 1)?;
+            Some(Rectangle::new([(start, 1.0), (start + 0.9, ratio)], color.filled()))
         });
         chart
             .draw_series(bars)?
             .label(name)
             .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 10, y + 5)], color.filled()));
     }
+    chart.draw_series(LineSeries::new([(0.0, 1.0), (width, 1.0)], &BLACK))?;
     chart
         .configure_series_labels()
         .border_style(BLACK)
-        .background_style(WHITE)
+        .background_style(WHITE.mix(0.8))
         .position(SeriesLabelPosition::UpperRight)
         .draw()?;
-    let inner = (WIDTH - NUMBERS - 2 * MARGIN) as f64;
+    let inner = f64::from(WIDTH - NUMBERS - 2 * MARGIN);
     for (position, case) in group.cases.iter().enumerate() {
         let x = inner * (step * position as f64 + 0.5) / width;
         let place = ((NUMBERS + MARGIN) as i32 + x as i32, (HEIGHT - NAMES) as i32);
@@ -70,18 +73,14 @@ pub fn plot(group: &Group, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// dynvm's bar is 1.
-fn height(case: &super::Case, system: usize) -> Option<f64> {
-    match system {
-        0 => case.median(0).map(|_| 1.0),
-        _ => case.ratio(system),
-    }
-}
-
-fn highest(group: &Group) -> f64 {
-    let systems = 0..group.systems.len();
-    let all = group.cases.iter().flat_map(|case| systems.clone().filter_map(|it| height(case, it)));
-    all.fold(1.0, f64::max)
+/// From below the least ratio to above the greatest.
+fn range(group: &Group) -> std::ops::Range<f64> {
+    let systems = 1..group.systems.len();
+    let ratios =
+        group.cases.iter().flat_map(|case| systems.clone().filter_map(|it| case.ratio(it)));
+    let (least, most) =
+        ratios.fold((1.0_f64, 1.0_f64), |(least, most), ratio| (least.min(ratio), most.max(ratio)));
+    least / 1.5..most * 1.5
 }
 
 #[cfg(test)]
