@@ -25,19 +25,19 @@ macro_rules! stubs {
     (
         returning: { $($name:ident $stub:ident => $implementation:path;)* }
         // These leave for a handler, which may be in the function that calls them and then finds
-        // its registers as they were.
-        throwing: { $($throw_name:ident $throw_stub:ident => $throw_implementation:path;)* }
+        // its registers as they were; or they collect exceptions, which registers may refer to.
+        saving: { $($saving_name:ident $saving_stub:ident => $saving_implementation:path;)* }
     ) => {
         fn address(builtin: Builtin) -> usize {
             match builtin {
                 $(Builtin::$name => $stub as *const () as usize,)*
-                $(Builtin::$throw_name => $throw_stub as *const () as usize,)*
+                $(Builtin::$saving_name => $saving_stub as *const () as usize,)*
             }
         }
         $(
             /// Entered from compiled code alone, with the pinned register in place.
             #[unsafe(naked)]
-            unsafe extern "C" fn $throw_stub() {
+            unsafe extern "C" fn $saving_stub() {
                 naked_asm!(
                     "mov rax, [rsp]",
                     "mov [r15 + {pc}], rax",
@@ -54,7 +54,7 @@ macro_rules! stubs {
                     registers = const VmContext::THROWER_REGISTERS,
                     limit = const VmContext::STACK_LIMIT,
                     overflow = sym overflow,
-                    implementation = sym $throw_implementation,
+                    implementation = sym $saving_implementation,
                 )
             }
         )*
@@ -99,15 +99,15 @@ stubs! {
     TableSet table_set_stub => table_set;
     IndirectCallFailed indirect_call_failed_stub => indirect_call_failed;
     HostCall host_call_stub => host_call;
-    StructNew struct_new_stub => struct_new;
-    ArrayNew array_new_stub => array_new;
-    ArrayNewData array_new_data_stub => array_new_data;
-    ArrayNewElement array_new_element_stub => array_new_element;
     ArrayInitData array_init_data_stub => array_init_data;
     ArrayInitElement array_init_element_stub => array_init_element;
     ArrayCopy array_copy_stub => array_copy;
     }
-    throwing: {
+    saving: {
+    StructNew struct_new_stub => struct_new;
+    ArrayNew array_new_stub => array_new;
+    ArrayNewData array_new_data_stub => array_new_data;
+    ArrayNewElement array_new_element_stub => array_new_element;
     Throw throw_stub => throw;
     ThrowRef throw_ref_stub => throw_ref;
     }
@@ -359,14 +359,33 @@ unsafe extern "C" fn indirect_call_failed(pinned: usize, element: u64, expected:
     }
 }
 
+/// Makes an object for wasm, whose part of the stack starts above `stack`.
+///
+/// # Safety
+/// As for [`raise`], and the registers were saved.
+unsafe fn make(
+    pinned: usize,
+    stack: *const u32,
+    make: impl FnOnce(&mut Process) -> Result<u32, Stop>,
+) -> u32 {
+    // SAFETY: this function's duty.
+    unsafe {
+        let process = process(pinned);
+        process.allocating_stack = Some(stack as usize);
+        let object = make(process);
+        process.allocating_stack = None;
+        or_raise(pinned, object)
+    }
+}
+
 unsafe extern "C" fn struct_new(pinned: usize, ty: u32) -> u32 {
     // SAFETY: see above.
-    unsafe { or_raise(pinned, process(pinned).allocate_struct(TypeId(ty))) }
+    unsafe { make(pinned, &raw const ty, |process| process.allocate_struct(TypeId(ty))) }
 }
 
 unsafe extern "C" fn array_new(pinned: usize, ty: u32, len: u32) -> u32 {
     // SAFETY: see above.
-    unsafe { or_raise(pinned, process(pinned).allocate_array(TypeId(ty), len)) }
+    unsafe { make(pinned, &raw const ty, |process| process.allocate_array(TypeId(ty), len)) }
 }
 
 unsafe extern "C" fn array_new_data(
@@ -380,8 +399,9 @@ unsafe extern "C" fn array_new_data(
     let range = (from_and_len & 0xffff_ffff, from_and_len >> 32);
     // SAFETY: see above.
     unsafe {
-        let array = process(pinned).array_new_data(instance, TypeId(ty), data, range);
-        or_raise(pinned, array)
+        make(pinned, &raw const ty, |process| {
+            process.array_new_data(instance, TypeId(ty), data, range)
+        })
     }
 }
 
@@ -396,8 +416,9 @@ unsafe extern "C" fn array_new_element(
     let range = (from_and_len & 0xffff_ffff, from_and_len >> 32);
     // SAFETY: see above.
     unsafe {
-        let array = process(pinned).array_new_element(instance, TypeId(ty), element, range);
-        or_raise(pinned, array)
+        make(pinned, &raw const ty, |process| {
+            process.array_new_element(instance, TypeId(ty), element, range)
+        })
     }
 }
 
@@ -467,8 +488,10 @@ unsafe extern "C" fn throw(pinned: usize, tag: u32, values: *const RawValue) -> 
     unsafe {
         let process = process(pinned);
         let values = std::slice::from_raw_parts(values, process.tag_arity(tag));
-        let handle = process.throw(tag, values.into(), stack);
-        catch_or_leave(pinned, handle, None)
+        match process.throw(tag, values.into(), stack) {
+            Ok(handle) => catch_or_leave(pinned, handle, None),
+            Err(error) => leave(pinned, crate::collect::out_of_memory(error)),
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::code::TrapCode;
 use crate::error::Error;
-use crate::heap::{HeapStats, units};
+use crate::heap::{Copier, HeapStats, units};
 use crate::layout::{Layout, array_size_bytes, header};
 use crate::process::Process;
 use crate::trap::{Stop, Trap};
@@ -118,23 +118,83 @@ impl Process {
         self.set_context(|context| context.heap_limit = limit);
     }
 
-    /// Collects; then there is room for `more_bytes`, if the limit lets it.
+    /// Collects; then there is room for `more_bytes`, if the limit lets it. Exceptions are collected
+    /// too if objects refer to some, and wasm asks: when the host does, nobody knows what registers
+    /// of wasm's hold.
     fn collect(&mut self, more_bytes: u64) -> Result<(), Error> {
-        let mut copier = self.heap.begin(self.context().heap_next)?;
+        if let Some(stack) = self.allocating_stack
+            && self.heap.has_exceptions
+        {
+            let roots = self.exception_roots(stack);
+            return self.collect_with_exceptions(roots, more_bytes);
+        }
+        let mut copier = self.heap.begin(self.context().heap_next, false)?;
+        self.forward_roots(&mut copier);
+        self.forward_exceptions(&mut |bits| copier.forward(bits));
+        self.end_collection(copier, more_bytes);
+        Ok(())
+    }
+
+    /// Collects objects and exceptions. All words that may be references to exceptions from outside
+    /// of both are among `roots`.
+    pub(crate) fn collect_with_exceptions(
+        &mut self,
+        roots: Vec<u32>,
+        more_bytes: u64,
+    ) -> Result<(), Error> {
+        let mut copier = self.heap.begin(self.context().heap_next, true)?;
+        self.forward_roots(&mut copier);
+        let mut search = self.exceptions.begin(roots.into_iter());
+        loop {
+            let mut words = Vec::new();
+            while let Some((tag, values)) = self.exceptions.next_reached(&mut search) {
+                let Some(ty) = self.types.get(self.tags[tag.0 as usize]) else { continue };
+                for (value, ty) in values.iter_mut().zip(&ty.params) {
+                    if self.types.is_managed(*ty) {
+                        *value = copier.forward(value.u32()).into();
+                    } else {
+                        words.push(value.u32());
+                    }
+                }
+            }
+            words.extend(copier.follow());
+            if words.is_empty() {
+                break;
+            }
+            search.reach(&self.exceptions, words.into_iter());
+        }
+        self.exceptions.finish(&search);
+        self.end_collection(copier, more_bytes);
+        Ok(())
+    }
+
+    /// Collects exceptions alone: no object refers to any.
+    pub(crate) fn collect_exceptions(&mut self, roots: Vec<u32>) {
+        let mut search = self.exceptions.begin(roots.into_iter());
+        let mut words = Vec::new();
+        while let Some((_, values)) = self.exceptions.next_reached(&mut search) {
+            words.extend(values.iter().map(|value| value.u32()));
+            search.reach(&self.exceptions, words.drain(..));
+        }
+        self.exceptions.finish(&search);
+    }
+
+    fn forward_roots(&mut self, copier: &mut Copier) {
         let mut forward = |bits: u32| copier.forward(bits);
         self.forward_frames(&mut forward);
         self.forward_globals(&mut forward);
         self.forward_tables(&mut forward);
-        self.forward_exceptions(&mut forward);
         for entry in self.instances.iter_mut().flatten() {
             let segments = entry.element_values.iter_mut().flatten();
             segments.flatten().for_each(|value| *value = forward(*value));
         }
         self.handles.objects_mut().for_each(|object| *object = forward(*object));
+    }
+
+    fn end_collection(&mut self, copier: Copier, more_bytes: u64) {
         let next = self.heap.finish(copier, more_bytes);
         self.set_context(|context| context.heap_next = next);
         self.set_heap_limit();
-        Ok(())
     }
 
     fn forward_frames(&mut self, forward: &mut dyn FnMut(u32) -> u32) {

@@ -233,8 +233,8 @@ pub struct VmContext {
     pub host_call_fp: usize,
     /// Return address of that call.
     pub host_call_pc: usize,
-    /// rbx, r12, r13 and r14 at the last `Throw` or `ThrowRef`: a handler in the very function that
-    /// called it finds them again.
+    /// rbx, r12, r13 and r14 at the last call of a builtin that throws or makes an object: a handler
+    /// in the very function that called it finds them again, and they may refer to exceptions.
     pub thrower_registers: [usize; 4],
     /// Below this stack address no host function is called.
     pub stack_limit: usize,

@@ -3,7 +3,8 @@
 //! A reference to an exception (`exnref`) lives in wasm's stack and registers, in globals, in tables
 //! and in objects of the garbage-collected heap, never in a memory. References are handles from a sparse range of numbers, so whatever
 //! looks like one in those places is taken for one: an exception may outlive its last reference for
-//! a while, but never dies before it.
+//! a while, but never dies before it. Where objects can refer to exceptions, both are collected
+//! together, so that a cycle through both is found.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -147,23 +148,47 @@ impl Exceptions {
         self.live.len()
     }
 
-    /// Forgets every exception that neither the host nor any of `roots` refers to, directly or
-    /// through the values of another.
-    pub(crate) fn collect(&mut self, roots: impl Iterator<Item = u32>) {
+    /// Starts a search for dead ones: from `roots`, which may be any words, and from what the host
+    /// holds.
+    pub(crate) fn begin(&self, roots: impl Iterator<Item = u32>) -> Search {
         let held = self.live.iter().filter(|(_, exception)| exception.host_references > 0);
-        let held: Vec<u32> = held.map(|(handle, _)| *handle).collect();
-        let mut reached = HashSet::new();
-        let mut open: Vec<u32> = roots.filter(|word| *word >= HANDLES_START).chain(held).collect();
-        while let Some(handle) = open.pop() {
-            if let Some(exception) = self.live.get(&handle)
-                && reached.insert(handle)
-            {
-                open.extend(exception.values.iter().map(|value| value.u32()));
+        let mut search = Search { reached: HashSet::new(), open: Vec::new() };
+        search.reach(self, held.map(|(handle, _)| *handle).chain(roots));
+        search
+    }
+
+    /// The next one that was reached, if its values were not looked at yet: its tag and its values.
+    pub(crate) fn next_reached(&mut self, search: &mut Search) -> Option<(TagId, &mut [RawValue])> {
+        let handle = search.open.pop()?;
+        let exception = self.live.get_mut(&handle).expect("only living ones are reached");
+        Some((exception.tag, &mut exception.values))
+    }
+
+    /// Forgets every exception that was not reached.
+    pub(crate) fn finish(&mut self, search: &Search) {
+        // In place: the room is needed again for the next ones.
+        self.live.retain(|handle, _| search.reached.contains(handle));
+        self.collect_at = COLLECT_MIN.max(self.live.len() * 2);
+    }
+}
+
+/// A search for the exceptions that are alive.
+#[derive(Debug)]
+pub(crate) struct Search {
+    reached: HashSet<u32>,
+    /// Those of them whose values were not looked at yet.
+    open: Vec<u32>,
+}
+
+impl Search {
+    /// Reaches those of `words` that are exceptions.
+    pub(crate) fn reach(&mut self, exceptions: &Exceptions, words: impl Iterator<Item = u32>) {
+        for word in words {
+            let is_one = word >= HANDLES_START && exceptions.live.contains_key(&word);
+            if is_one && self.reached.insert(word) {
+                self.open.push(word);
             }
         }
-        // In place: the room is needed again for the next ones.
-        self.live.retain(|handle, _| reached.contains(handle));
-        self.collect_at = COLLECT_MIN.max(self.live.len() * 2);
     }
 }
 
@@ -176,13 +201,22 @@ mod tests {
         exceptions.add(TagId(1), Box::new([value.into()]))
     }
 
+    fn collect(exceptions: &mut Exceptions, roots: &[u32]) {
+        let mut search = exceptions.begin(roots.iter().copied());
+        while let Some((_, values)) = exceptions.next_reached(&mut search) {
+            let words: Vec<u32> = values.iter().map(|value| value.u32()).collect();
+            search.reach(exceptions, words.into_iter());
+        }
+        exceptions.finish(&search);
+    }
+
     #[test]
     fn reached_through_another_exception_is_kept() {
         let mut exceptions = Exceptions::default();
         let inner = with(&mut exceptions, 5);
         let outer = with(&mut exceptions, inner);
         let dead = with(&mut exceptions, outer);
-        exceptions.collect([outer].into_iter());
+        collect(&mut exceptions, &[outer]);
         assert_eq!(exceptions.get(inner).map(|(_, values)| values[0].u32()), Some(5));
         assert!(exceptions.get(outer).is_some());
         assert!(exceptions.get(dead).is_none());
@@ -193,10 +227,10 @@ mod tests {
         let mut exceptions = Exceptions::default();
         let handle = with(&mut exceptions, 5);
         exceptions.hold(handle, true);
-        exceptions.collect(std::iter::empty());
+        collect(&mut exceptions, &[]);
         assert_eq!(exceptions.len(), 1);
         exceptions.hold(handle, false);
-        exceptions.collect(std::iter::empty());
+        collect(&mut exceptions, &[]);
         assert_eq!(exceptions.len(), 0);
     }
 

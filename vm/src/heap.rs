@@ -221,30 +221,9 @@ impl Heap {
         }
     }
 
-    /// References to exceptions in all objects up to `next`, dead ones included.
-    pub(crate) fn exceptions(&self, next: u32) -> Vec<u32> {
-        let mut found = Vec::new();
-        let mut object = self.start();
-        while self.has_exceptions && object < next {
-            let header = self.header(object);
-            match &self.layouts[(header & !ARRAY_BIT) as usize] {
-                Layout::Struct { exceptions, .. } => {
-                    found.extend(exceptions.iter().map(|at| self.read(object, *at)));
-                }
-                Layout::Array { is_exceptions: true, .. } => {
-                    let len = self.array_len(object);
-                    found.extend((0..len).map(|i| self.read(object, ARRAY_ELEMENTS + 4 * i)));
-                }
-                _ => {}
-            }
-            let len = if header & ARRAY_BIT != 0 { self.array_len(object) } else { 0 };
-            object += units(Self::size_bytes(&self.layouts, header, len) as usize);
-        }
-        found
-    }
-
-    /// Starts a collection of the objects up to `next`.
-    pub(crate) fn begin(&mut self, next: u32) -> Result<Copier, Error> {
+    /// Starts a collection of the objects up to `next`. `notes_exceptions`: whether the references to
+    /// exceptions in what is alive are wanted.
+    pub(crate) fn begin(&mut self, next: u32, notes_exceptions: bool) -> Result<Copier, Error> {
         let used_bytes = self.used_bytes(next);
         let from = self.start();
         let other = 1 - self.half;
@@ -256,6 +235,9 @@ impl Heap {
             layouts: std::mem::take(&mut self.layouts),
             from: (from, next),
             next: self.start(),
+            followed: self.start(),
+            notes_exceptions,
+            exceptions: Vec::new(),
             begun: std::time::Instant::now(),
         })
     }
@@ -263,7 +245,7 @@ impl Heap {
     /// Ends a collection after all roots were forwarded. `more_bytes` are needed at once. Gives the
     /// reference of the next object.
     pub(crate) fn finish(&mut self, mut copier: Copier, more_bytes: u64) -> u32 {
-        copier.follow(self.start());
+        copier.follow();
         let next = copier.next;
         self.layouts = copier.layouts;
         let live_bytes = self.used_bytes(next);
@@ -303,6 +285,11 @@ pub(crate) struct Copier {
     /// The references of the half that is left: first, and one past the last.
     from: (u32, u32),
     next: u32,
+    /// The first object whose references were not followed yet.
+    followed: u32,
+    notes_exceptions: bool,
+    /// References to exceptions that were met.
+    exceptions: Vec<u32>,
     begun: std::time::Instant,
 }
 
@@ -341,9 +328,10 @@ impl Copier {
         }
     }
 
-    /// Follows the references of all objects that were copied, from the one at `object` on.
-    fn follow(&mut self, mut object: u32) {
-        // Taken out, so that `forward` can have `self`.
+    /// Follows the references of all objects that were copied, and of what that copies. Gives the
+    /// references to exceptions that were met.
+    pub(crate) fn follow(&mut self) -> Vec<u32> {
+        let mut object = self.followed;
         while object < self.next {
             let address = self.base + offset(object);
             // SAFETY: `object..next` was filled by `forward` with whole objects, whose types have
@@ -352,17 +340,25 @@ impl Copier {
                 let header = *(address as *const u32);
                 let layout: *const Layout = &raw const self.layouts[(header & !ARRAY_BIT) as usize];
                 match &*layout {
-                    Layout::Struct { size_bytes, managed, .. } => {
+                    Layout::Struct { size_bytes, managed, exceptions } => {
                         for at in managed {
                             self.forward_at(address + *at as usize);
                         }
+                        for at in exceptions {
+                            self.note_exception_at(address + *at as usize);
+                        }
                         object += size_bytes / HEAP_UNIT_BYTES as u32;
                     }
-                    Layout::Array { element_bytes, is_managed, .. } => {
+                    Layout::Array { element_bytes, is_managed, is_exceptions } => {
                         let len = *((address + ARRAY_LEN as usize) as *const u32);
                         if *is_managed {
                             for index in 0..len as usize {
                                 self.forward_at(address + ARRAY_ELEMENTS as usize + 4 * index);
+                            }
+                        } else if *is_exceptions {
+                            for index in 0..len as usize {
+                                let at = address + ARRAY_ELEMENTS as usize + 4 * index;
+                                self.note_exception_at(at);
                             }
                         }
                         object += units(array_size_bytes(*element_bytes, len) as usize);
@@ -370,6 +366,19 @@ impl Copier {
                     Layout::None => unreachable!("no object is of type {header:#x}"),
                 }
             }
+        }
+        self.followed = object;
+        std::mem::take(&mut self.exceptions)
+    }
+
+    /// Notes the reference to an exception at an address.
+    ///
+    /// # Safety
+    /// Four aligned bytes of a copied object are there.
+    unsafe fn note_exception_at(&mut self, address: usize) {
+        if self.notes_exceptions {
+            // SAFETY: this function's duty.
+            self.exceptions.push(unsafe { *(address as *const u32) });
         }
     }
 

@@ -177,6 +177,8 @@ pub struct Process {
     /// Global slots that may refer to objects.
     pub(crate) managed_globals: HashSet<GlobalSlot>,
     pub(crate) handles: Handles,
+    /// Where wasm's part of the stack starts, while wasm makes an object.
+    pub(crate) allocating_stack: Option<usize>,
     /// Most bytes of the process memory: the limit, and the maximum of a main that defines it.
     pub(crate) memory_bytes_max: u64,
     pub(crate) interrupter: crate::interrupt::Interrupter,
@@ -230,6 +232,7 @@ impl Process {
             type_rows,
             managed_globals: HashSet::new(),
             handles: Handles::default(),
+            allocating_stack: None,
             memory_bytes_max: config.memory_bytes_max.min(MEMORY_BYTES_MAX as u64),
             interrupter: crate::interrupt::Interrupter::default(),
         };

@@ -6,6 +6,7 @@ use std::mem::offset_of;
 use crate::code::TrapCode;
 use crate::context::VmContext;
 use crate::entry::Activation;
+use crate::error::Error;
 use crate::instance::TagId;
 use crate::process::Process;
 use crate::trap::{Stop, Trap};
@@ -82,19 +83,33 @@ impl Process {
 
     /// Makes the exception that wasm throws; dead ones are collected first when there are many.
     /// Wasm's part of the stack starts above `stack`.
-    pub(crate) fn throw(&mut self, tag: TagId, values: Box<[RawValue]>, stack: usize) -> u32 {
-        if self.exceptions.is_collection_due() {
-            let roots = self.exception_roots(&values, stack);
-            self.exceptions.collect(roots.into_iter());
+    ///
+    /// # Errors
+    /// If the system has no memory for the objects that are alive.
+    pub(crate) fn throw(
+        &mut self,
+        tag: TagId,
+        values: Box<[RawValue]>,
+        stack: usize,
+    ) -> Result<u32, Error> {
+        let handle = self.exceptions.add(tag, values);
+        let is_stressed = self.heap.is_stressed() && self.heap.has_exceptions;
+        if self.exceptions.is_collection_due() || is_stressed {
+            let mut roots = self.exception_roots(stack);
+            roots.push(handle);
+            if self.heap.has_exceptions {
+                self.collect_with_exceptions(roots, 0)?;
+            } else {
+                self.collect_exceptions(roots);
+            }
         }
-        self.exceptions.add(tag, values)
+        Ok(handle)
     }
 
     /// Every word that may be a reference to an exception: in the registers that wasm expects back,
-    /// on the stack from `stack` outwards, in globals, tables and objects, and in what is being
-    /// thrown.
-    fn exception_roots(&self, thrown: &[RawValue], stack: usize) -> Vec<u32> {
-        let mut roots: Vec<u32> = thrown.iter().map(|value| value.u32()).collect();
+    /// on the stack from `stack` outwards, in globals and tables.
+    pub(crate) fn exception_roots(&self, stack: usize) -> Vec<u32> {
+        let mut roots = Vec::new();
         let context = self.context();
         let mut add = |word: usize| roots.extend([word as u32, (word >> 32) as u32]);
         context.thrower_registers.into_iter().for_each(&mut add);
@@ -104,7 +119,6 @@ impl Process {
             at += 8;
         }
         roots.extend(self.space.globals().map(|value| value.u32()));
-        roots.extend(self.heap.exceptions(self.context().heap_next));
         for table in self.tables.iter().flatten() {
             if table.ty.element.heap == crate::types::HeapType::Exn {
                 roots.extend((0..table.len()).filter_map(|i| table.get(i)).map(|e| e.func.0));

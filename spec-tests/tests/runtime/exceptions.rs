@@ -7,7 +7,7 @@ use dynvm_vm::code::TrapCode;
 use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::InstanceId;
 use dynvm_vm::value::Value;
-use dynvm_vm::{Placement, Stop, Trap};
+use dynvm_vm::{Config, Placement, Stop, Trap};
 
 use crate::fixture::{Fixture, i32s};
 
@@ -61,6 +61,86 @@ fn dead_ones_do_not_pile_up() {
         assert!(alive <= 4096, "{alive} exceptions");
         assert_eq!(fixture.call(id, "kept", &[]).unwrap(), [Value::I32(1)]);
     }
+}
+
+/// Objects that refer to exceptions, which refer to them.
+const CYCLES: &str = r#"(module
+  (rec (type $box (struct (field $exception (mut exnref)) (field $next (mut (ref null $box)))
+    (field $number i32) (field $ballast (ref $bytes)))) (type $bytes (array (mut i8))))
+  (type $exceptions (array (mut exnref)))
+  (tag $e (param (ref $box)))
+  (global $kept (mut (ref null $box)) (ref.null $box))
+  (global $array (mut (ref null $exceptions)) (ref.null $exceptions))
+  (func $cycle (param $number i32) (param $bytes i32) (result (ref $box))
+    (local $box (ref $box)) (local $exception exnref)
+    (local.set $box (struct.new $box (ref.null exn) (ref.null $box) (local.get $number)
+      (array.new_default $bytes (local.get $bytes))))
+    (block $caught (result (ref $box) exnref)
+      (try_table (catch_ref $e $caught) (throw $e (local.get $box)))
+      unreachable)
+    (local.set $exception)
+    (local.set $box)
+    (struct.set $box $exception (local.get $box) (local.get $exception))
+    (local.get $box))
+  (func (export "cycles") (param $times i32) (param $bytes i32)
+    (loop $more
+      (drop (call $cycle (local.get $times) (local.get $bytes)))
+      (br_if $more (local.tee $times (i32.sub (local.get $times) (i32.const 1))))))
+  (func (export "keep") (param $times i32) (local $box (ref $box))
+    (loop $more
+      (local.set $box (call $cycle (local.get $times) (i32.const 8)))
+      (struct.set $box $next (local.get $box) (global.get $kept))
+      (global.set $kept (local.get $box))
+      (global.set $array (array.new $exceptions
+        (struct.get $box $exception (local.get $box)) (i32.const 2)))
+      (br_if $more (local.tee $times (i32.sub (local.get $times) (i32.const 1))))))
+  (func $thrown (param exnref) (result (ref $box))
+    (block $caught (result (ref $box))
+      (try_table (catch $e $caught) (throw_ref (local.get 0)))
+      unreachable))
+  ;; Of each box that is kept the number, from its exception's box.
+  (func (export "sum") (result i32) (local $sum i32) (local $box (ref null $box))
+    (local.set $box (global.get $kept))
+    (loop $more
+      (local.set $sum (i32.add (local.get $sum)
+        (struct.get $box $number (call $thrown (struct.get $box $exception (local.get $box))))))
+      (br_if $more (i32.eqz (ref.is_null
+        (local.tee $box (struct.get $box $next (local.get $box)))))))
+    (i32.add (i32.mul (i32.const 1000000) (struct.get $box $number
+        (call $thrown (array.get $exceptions (global.get $array) (i32.const 1)))))
+      (local.get $sum))))"#;
+
+#[test]
+fn cycles_through_objects_are_collected() {
+    let mut fixture = Fixture::new();
+    let id = fixture.load("main", Placement::Private, CYCLES);
+    fixture.call(id, "keep", &[Value::I32(100)]).unwrap();
+    for _ in 0..3 {
+        fixture.call(id, "cycles", &[Value::I32(20_000), Value::I32(8)]).unwrap();
+        let alive = fixture.process.exceptions_len();
+        assert!(alive <= 4096, "{alive} exceptions");
+        assert_eq!(fixture.call(id, "sum", &[]).unwrap(), [Value::I32(1_005_050)]);
+    }
+    // What dead exceptions hold does not fill the heap, however few they are.
+    let limited = Config { heap_bytes_max: 1 << 20, ..Config::default() };
+    let mut fixture = Fixture::with_config(&limited);
+    let id = fixture.load("main", Placement::Private, CYCLES);
+    fixture.call(id, "keep", &[Value::I32(100)]).unwrap();
+    fixture.call(id, "cycles", &[Value::I32(500), Value::I32(100_000)]).unwrap();
+    assert_eq!(fixture.call(id, "sum", &[]).unwrap(), [Value::I32(1_005_050)]);
+    let stopped = fixture.call(id, "cycles", &[Value::I32(1), Value::I32(2_000_000)]);
+    assert!(stopped.unwrap_err().to_string().contains("heap exhausted"));
+}
+
+#[test]
+fn cycles_in_stress_mode() {
+    let stressed = Config { is_heap_stressed: true, ..Config::default() };
+    let mut fixture = Fixture::with_config(&stressed);
+    let id = fixture.load("main", Placement::Private, CYCLES);
+    fixture.call(id, "keep", &[Value::I32(10)]).unwrap();
+    fixture.call(id, "cycles", &[Value::I32(100), Value::I32(8)]).unwrap();
+    assert_eq!(fixture.call(id, "sum", &[]).unwrap(), [Value::I32(1_000_055)]);
+    assert!(fixture.process.exceptions_len() <= 13, "{}", fixture.process.exceptions_len());
 }
 
 #[test]
