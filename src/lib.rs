@@ -18,6 +18,7 @@
 mod error;
 mod profile;
 mod runtime;
+mod value;
 
 pub use dynvm_jit as jit;
 pub use dynvm_loader as loader;

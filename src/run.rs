@@ -75,7 +75,8 @@ fn invoke(runtime: &mut Runtime, function: &str, arguments: &[OsString]) -> Resu
     let arguments = arguments.iter().map(|argument| utf8(argument).map(str::to_owned));
     let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
     let results = runtime.invoke(function, &arguments)?;
-    print(&results.iter().map(|result| format!("{result}\n")).collect::<String>())?;
+    let lines = results.into_iter().map(|result| runtime.describe_value(result) + "\n");
+    print(&lines.collect::<String>())?;
     Ok(0)
 }
 
