@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
-use cranelift_codegen::{CodegenError, Context};
+use cranelift_codegen::{CodegenError, CompiledCode, Context};
 use cranelift_frontend::FunctionBuilderContext;
 use rayon::prelude::*;
 
@@ -14,7 +14,7 @@ use crate::emit;
 use crate::epilogue;
 use crate::error::CompileError;
 use crate::lazy::SomeCode;
-use crate::location;
+use crate::location::{self, Loads};
 use crate::translate::inline::{Inlined, Policy};
 use crate::translate::translate;
 use crate::unit::Unit;
@@ -210,11 +210,9 @@ impl Compiler {
         let mut worker = Worker::default();
         self.translate(&mut worker, unit, func)?;
         worker.context.set_disasm(true);
-        let compiled = worker
-            .context
-            .compile(&*self.isa, &mut ControlPlane::default())
-            .map_err(|error| failed(unit.instance(), func, describe(&error.inner)))?;
-        let mut text = compiled.vcode.clone().unwrap_or_default();
+        let compiled = self.machine_code(&mut worker);
+        let compiled = compiled.map_err(|message| failed(unit.instance(), func, message))?;
+        let mut text = compiled.vcode.unwrap_or_default();
         for (reference, name) in worker.context.func.params.user_named_funcs() {
             let callee = callee_name(unit, FuncId(name.index));
             text = text.replace(&format!("User({reference})"), &callee);
@@ -230,7 +228,7 @@ impl Compiler {
     ) -> Result<(), CompileError> {
         worker.context.clear();
         worker.inlined.clear();
-        let Worker { context, builder_context, inlined } = worker;
+        let Worker { context, builder_context, inlined, .. } = worker;
         let into = &mut context.func;
         translate(self.policy(unit), func, &*self.isa, into, builder_context, inlined)
             .map_err(|error| failed(unit.instance(), func, error.to_string()))?;
@@ -241,14 +239,23 @@ impl Compiler {
     /// Machine code of the function in the worker's context.
     pub(crate) fn emit(&self, worker: &mut Worker) -> Result<Code, String> {
         epilogue::mark_returns(&mut worker.context.func);
-        worker
-            .context
-            .compile(&*self.isa, &mut ControlPlane::default())
-            .map_err(|error| describe(&error.inner))?;
-        let compiled = worker.context.compiled_code().expect("it was just compiled");
-        let mut code = emit::code(compiled, &worker.context.func, &worker.inlined)?;
-        epilogue::shorten(compiled, &mut code.bytes);
+        let compiled = self.machine_code(worker)?;
+        let mut code = emit::code(&compiled, &worker.context.func, &worker.inlined)?;
+        epilogue::shorten(&compiled, &mut code.bytes);
         Ok(code)
+    }
+
+    /// [`Context::compile`], with a look at what optimization left.
+    fn machine_code(&self, worker: &mut Worker) -> Result<CompiledCode, String> {
+        let Worker { context, inlined, loads, registers, .. } = worker;
+        let control = &mut ControlPlane::default();
+        context.optimize(&*self.isa, control).map_err(|error| describe(&error))?;
+        location::follow_loads(&mut context.func, loads, inlined);
+        let Context { func, domtree, want_disasm, .. } = context;
+        self.isa
+            .compile_function(func, domtree, registers, *want_disasm, control)
+            .map(|compiled| compiled.apply_params(&func.params))
+            .map_err(|error| describe(&error))
     }
 
     pub(crate) fn isa(&self) -> &dyn cranelift_codegen::isa::TargetIsa {
@@ -262,6 +269,8 @@ pub(crate) struct Worker {
     pub(crate) builder_context: FunctionBuilderContext,
     /// What was inlined into the function in `context`.
     inlined: Inlined,
+    loads: Loads,
+    registers: regalloc2::Ctx,
 }
 
 impl Default for Worker {
@@ -270,6 +279,8 @@ impl Default for Worker {
             context: Context::new(),
             builder_context: FunctionBuilderContext::new(),
             inlined: Inlined::default(),
+            loads: Loads::default(),
+            registers: regalloc2::Ctx::default(),
         }
     }
 }

@@ -29,7 +29,7 @@ pub fn code(
         traps.push(TrapSite { offset: trap.offset, code: trap_code(trap.code)? });
     }
     traps.sort_by_key(|trap| trap.offset);
-    let mut locations = locations(compiled, &traps);
+    let mut locations = locations(compiled, inlined);
     let inlined_places = take_inlined(&mut locations, inlined);
     Ok(Code {
         bytes: buffer.data().to_vec(),
@@ -122,7 +122,7 @@ fn take_inlined(locations: &mut [(u32, u32)], inlined: &Inlined) -> Vec<InlinedP
 }
 
 /// The wasm offset of each place that a backtrace can name, or its location in an inlined body.
-fn locations(compiled: &CompiledCode, traps: &[TrapSite]) -> Vec<(u32, u32)> {
+fn locations(compiled: &CompiledCode, inlined: &Inlined) -> Vec<(u32, u32)> {
     let ranges = compiled.buffer.get_srclocs_sorted();
     let find = |offset: u32| {
         let after = ranges.partition_point(|range| range.start <= offset);
@@ -131,11 +131,11 @@ fn locations(compiled: &CompiledCode, traps: &[TrapSite]) -> Vec<(u32, u32)> {
     };
     // A return address is the first byte after its call: the call is what it stands for.
     let returns = compiled.buffer.call_sites().map(|site| (site.ret_addr, site.ret_addr - 1));
-    let traps = traps.iter().map(|trap| (trap.offset, trap.offset));
-    let mut locations = returns
-        .chain(traps)
-        .filter_map(|(at, inside)| Some((at, find(inside)?)))
-        .collect::<Vec<_>>();
+    let returns = returns.filter_map(|(at, inside)| Some((at, find(inside)?)));
+    let traps = compiled.buffer.traps().iter();
+    let traps = traps
+        .filter_map(|trap| Some((trap.offset, inlined.trapping(find(trap.offset)?, trap.code))));
+    let mut locations = returns.chain(traps).collect::<Vec<_>>();
     locations.sort_unstable();
     locations.dedup_by_key(|(at, _)| *at);
     locations

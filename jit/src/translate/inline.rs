@@ -5,7 +5,7 @@
 //! having been compiled before, needs no copying of intermediate code, and keeps the place of each of
 //! its instructions for backtraces; what comes after knows nothing of it.
 
-use cranelift_codegen::ir::{SourceLoc, Value};
+use cranelift_codegen::ir::{SourceLoc, TrapCode, Value};
 use wasmparser::{BinaryReader, FunctionBody, Operator};
 
 use super::{Scope, Translator};
@@ -27,13 +27,13 @@ pub const DEPTH_MAX: usize = 3;
 /// Bytes of inlined bodies that every function may have; a long one may have as many as its own.
 const BUDGET_BYTES_MIN: usize = 600;
 
-/// Source locations from here on are positions in [`Inlined::places`]. No file that is told apart by
+/// Source locations from here on are positions in [`Inlined::sources`]. No file that is told apart by
 /// location is so long.
-const FIRST_PLACE: u32 = 0xe000_0000;
+const FIRST_SOURCE: u32 = 0xe000_0000;
 /// Greatest location that is an offset in the file of the function itself.
-pub const OFFSET_MAX: u32 = FIRST_PLACE - 1;
-/// Places that are told apart in one function; the rest are taken for the last.
-const PLACES_MAX: usize = 0x1000_0000;
+pub const OFFSET_MAX: u32 = FIRST_SOURCE - 1;
+/// Sources that are told apart in one function; the rest are taken for the last.
+const SOURCES_MAX: usize = 0x1000_0000;
 
 /// An instruction of an inlined body.
 #[derive(Clone, Copy, Debug)]
@@ -46,10 +46,24 @@ pub struct Place {
     call: SourceLoc,
 }
 
+/// What a source location stands for, if it is none in the function's own file.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    /// An instruction of an inlined body.
+    Inlined(Place),
+    /// An instruction into which a load is merged.
+    Merged {
+        /// Why the load traps.
+        trap: TrapCode,
+        load: SourceLoc,
+        own: SourceLoc,
+    },
+}
+
 /// What was inlined into one function.
 #[derive(Debug, Default)]
 pub struct Inlined {
-    places: Vec<Place>,
+    sources: Vec<Source>,
     /// How many calls were.
     pub calls: u32,
 }
@@ -57,7 +71,7 @@ pub struct Inlined {
 impl Inlined {
     /// Forgets all, for the next function.
     pub fn clear(&mut self) {
-        self.places.clear();
+        self.sources.clear();
         self.calls = 0;
     }
 
@@ -65,19 +79,40 @@ impl Inlined {
     /// in the function's own file.
     pub fn resolve(&self, mut location: u32) -> (Vec<Place>, u32) {
         let mut places = Vec::new();
-        while let Some(position) = location.checked_sub(FIRST_PLACE) {
-            let Some(place) = self.places.get(position as usize) else { break };
-            places.push(*place);
-            location = place.call.bits();
+        loop {
+            match self.source(location) {
+                Some(Source::Inlined(place)) => {
+                    places.push(place);
+                    location = place.call.bits();
+                }
+                Some(Source::Merged { own, .. }) => location = own.bits(),
+                None => return (places, location),
+            }
         }
-        (places, location)
     }
 
-    fn location(&mut self, place: Place) -> SourceLoc {
-        if self.places.len() < PLACES_MAX {
-            self.places.push(place);
+    /// The location of what traps like this at a location.
+    pub fn trapping(&self, location: u32, code: TrapCode) -> u32 {
+        match self.source(location) {
+            Some(Source::Merged { trap, load, .. }) if trap == code => load.bits(),
+            _ => location,
         }
-        SourceLoc::new(FIRST_PLACE + self.places.len() as u32 - 1)
+    }
+
+    /// A location of an instruction into which a load that so traps may be merged.
+    pub fn either(&mut self, trap: TrapCode, load: SourceLoc, own: SourceLoc) -> SourceLoc {
+        self.location(Source::Merged { trap, load, own })
+    }
+
+    fn source(&self, location: u32) -> Option<Source> {
+        self.sources.get(location.checked_sub(FIRST_SOURCE)? as usize).copied()
+    }
+
+    fn location(&mut self, source: Source) -> SourceLoc {
+        if self.sources.len() < SOURCES_MAX {
+            self.sources.push(source);
+        }
+        SourceLoc::new(FIRST_SOURCE + self.sources.len() as u32 - 1)
     }
 }
 
@@ -272,7 +307,7 @@ impl<'a> Translator<'a> {
             let (op, offset) = operators.read_with_offset()?;
             let wasm_offset = u32::try_from(offset).unwrap_or(u32::MAX);
             let place = Place { func: candidate.func, wasm_offset, call };
-            let location = self.inlined.location(place);
+            let location = self.inlined.location(Source::Inlined(place));
             self.builder.set_srcloc(location);
             self.operator(&op);
         }

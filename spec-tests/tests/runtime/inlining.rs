@@ -82,6 +82,45 @@ fn a_trap_in_an_inlined_body_names_every_function() {
 }
 
 #[test]
+fn a_trap_is_named_where_it_was_written_whatever_became_of_it() {
+    let library = r#"(module (memory 1)
+      (func (export "get") (param i32) (result i32) (i32.load (local.get 0)))
+      (func (export "set") (param i32 i32) (i32.store (local.get 0) (local.get 1)))
+      (func (export "fail") (unreachable)))"#;
+    let main = r#"(module
+      (import "lib" "get" (func $get (param i32) (result i32)))
+      (import "lib" "set" (func $set (param i32 i32)))
+      (import "lib" "fail" (func $fail))
+      (func (export "add") (param i32) (result i32)
+        (i32.add (local.get 0) (call $get (local.get 0))))
+      (func (export "add_to") (param i32)
+        (call $set (local.get 0) (i32.add (call $get (local.get 0)) (i32.const 1))))
+      (func (export "divide") (param i32) (result i32)
+        (i32.div_u (i32.const 7) (call $get (local.get 0))))
+      (func (export "check") (param i32)
+        (if (i32.eqz (call $get (local.get 0))) (then (call $fail))))
+      (func (export "branch") (param i32) (result i32)
+        (if (result i32) (i32.lt_u (call $get (local.get 0)) (i32.const 9))
+          (then (i32.const 1)) (else (i32.const 2)))))"#;
+    let (mut fixture, _, main) = load(library, main);
+    let mut check = |function: &str, argument: i32, code: TrapCode, expected: &[&str]| {
+        let found = trap(fixture.call(main, function, &[Value::I32(argument)]));
+        assert_eq!(found.code, code, "{function}({argument})");
+        let frames: Vec<String> = found.backtrace.iter().map(ToString::to_string).collect();
+        assert_eq!(frames, expected, "{function}({argument})");
+    };
+    let outside = TrapCode::MemoryOutOfBounds;
+    check("add", -1, outside, &["lib!get+0x3", "main!add+0x5"]);
+    check("add_to", -1, outside, &["lib!get+0x3", "main!add_to+0x5"]);
+    check("divide", -1, outside, &["lib!get+0x3", "main!divide+0x5"]);
+    check("check", -1, outside, &["lib!get+0x3", "main!check+0x3"]);
+    check("branch", -1, outside, &["lib!get+0x3", "main!branch+0x3"]);
+    // What the load went into traps by itself too.
+    check("divide", 0, TrapCode::IntegerDivideByZero, &["main!divide+0x7"]);
+    check("check", 0, TrapCode::Unreachable, &["lib!fail+0x1", "main!check+0x8"]);
+}
+
+#[test]
 fn an_exception_out_of_an_inlined_body_finds_the_callers_handler() {
     let main = r#"(module (tag $t (param i32))
       (func $throw (param i32) (throw $t (local.get 0)))
