@@ -53,6 +53,7 @@ pub fn run(run: &cli::Run) -> Result<u8, Failure> {
     if run.stats {
         say(&runtime.statistics());
     }
+    runtime.leave();
     outcome
 }
 

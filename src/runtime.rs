@@ -126,6 +126,7 @@ impl GuestFiles for View {
 /// A program with all its libraries in one process.
 pub struct Runtime {
     loader: Loader,
+    is_profiled: bool,
     arguments: Vec<String>,
     /// How long the guest ran, loading not included.
     ran: Duration,
@@ -152,7 +153,8 @@ impl Runtime {
         }
         loader.open_main(path)?;
         let arguments = options.wasi.arguments().to_vec();
-        Ok(Runtime { loader, arguments, ran: Duration::ZERO })
+        let is_profiled = options.profile.is_some();
+        Ok(Runtime { loader, is_profiled, arguments, ran: Duration::ZERO })
     }
 
     /// Runs the program to its end and gives its exit status.
@@ -200,6 +202,16 @@ impl Runtime {
     /// If nothing defines it.
     pub fn symbol(&mut self, handle: Handle, name: &str) -> Result<u32, Error> {
         Ok(self.loader.symbol(handle, name)?)
+    }
+
+    /// What dropping it does, but that unmapping gigabytes of address space is left to the end of
+    /// the program, which comes next.
+    pub fn leave(self) {
+        if self.is_profiled {
+            // What was written of the profile is flushed.
+            return drop(self);
+        }
+        self.loader.leave();
     }
 
     /// The dynamic linker, for all else.

@@ -1,6 +1,7 @@
 //! The compiler: functions of an instance, in parallel, to machine code.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cranelift_codegen::control::ControlPlane;
@@ -66,6 +67,7 @@ const STACK_GUARD_LOG2: &str = "16";
 pub struct Compiler {
     isa: OwnedTargetIsa,
     is_inlining: bool,
+    fingerprint: OnceLock<String>,
 }
 
 impl Compiler {
@@ -88,17 +90,19 @@ impl Compiler {
                 return Err(CompileError::Processor { missing: name });
             }
         }
-        Ok(Compiler { isa, is_inlining: settings.is_inlining })
+        Ok(Compiler { isa, is_inlining: settings.is_inlining, fingerprint: OnceLock::new() })
     }
 
     /// What the code that it makes depends on besides the instance: Cranelift and its settings, the
     /// processor and its features.
-    pub fn fingerprint(&self) -> String {
-        let isa = &self.isa;
-        let features: Vec<_> = isa.isa_flags().iter().map(|value| value.to_string()).collect();
-        let version = cranelift_codegen::VERSION;
-        let inlining = self.is_inlining;
-        format!("{version} {} {} {features:?} {inlining}", isa.triple(), isa.flags())
+    pub fn fingerprint(&self) -> &str {
+        self.fingerprint.get_or_init(|| {
+            let isa = &self.isa;
+            let features: Vec<_> = isa.isa_flags().iter().map(|value| value.to_string()).collect();
+            let version = cranelift_codegen::VERSION;
+            let inlining = self.is_inlining;
+            format!("{version} {} {} {features:?} {inlining}", isa.triple(), isa.flags())
+        })
     }
 
     /// Compiles all functions that the instance's module defines, in their order.
@@ -116,6 +120,10 @@ impl Compiler {
         functions: &[DefinedFuncIndex],
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<SomeCode, CompileError> {
+        if functions.is_empty() {
+            // Asking how many threads there are would start them.
+            return Ok(Vec::new());
+        }
         let bodies = &unit.instance().module.bodies;
         // The longest first, so that no thread is left alone with one at the end.
         let mut order = functions.to_vec();

@@ -58,7 +58,7 @@ pub struct LazyCompiler {
     /// Of the thread that runs wasm.
     worker: Mutex<Worker>,
     /// How many threads compile ahead.
-    threads: usize,
+    threads: fn() -> usize,
 }
 
 /// Code of some functions of an instance.
@@ -129,9 +129,10 @@ enum Stage {
 }
 
 impl LazyCompiler {
-    /// Nothing is compiled before [`LazyCompiler::defer`]; then `threads` threads compile ahead.
+    /// Nothing is compiled before [`LazyCompiler::defer`]; then as many threads compile ahead as
+    /// `threads` says, which is asked only if a function is compiled at all.
     #[must_use]
-    pub fn new(compiler: Arc<Compiler>, threads: usize) -> Self {
+    pub fn new(compiler: Arc<Compiler>, threads: fn() -> usize) -> Self {
         let shared = Shared {
             compiler,
             state: Mutex::new(State::default()),
@@ -147,7 +148,7 @@ impl LazyCompiler {
     }
 
     /// The functions of a bound instance are compiled when they are called, but for those of
-    /// `known`, whose code is to be published next.
+    /// `known`, whose code is to be published next. Those of `aside` are not compiled ahead.
     ///
     /// # Errors
     /// If the system has no memory.
@@ -156,6 +157,7 @@ impl LazyCompiler {
         process: &mut Process,
         unit: Unit,
         known: &[DefinedFuncIndex],
+        aside: &[DefinedFuncIndex],
     ) -> Result<(), vm::Error> {
         let id = unit.instance().id;
         process.defer(id)?;
@@ -165,7 +167,8 @@ impl LazyCompiler {
         }
         let mut stages = vec![Stage::Waiting; bodies.len()];
         known.iter().for_each(|func| stages[func.index()] = Stage::Compiled);
-        let mut order: Vec<u32> = (0..bodies.len() as u32).collect();
+        let ahead = (0..bodies.len() as u32).filter(|at| !aside.contains(&DefinedFuncIndex(*at)));
+        let mut order: Vec<u32> = ahead.collect();
         order.sort_by_key(|index| std::cmp::Reverse(bodies[*index as usize].len()));
         let deferred = bodies.len() - known.len();
         let first = process.defined_func(id, DefinedFuncIndex(0));
@@ -185,7 +188,7 @@ impl LazyCompiler {
         if std::mem::replace(&mut self.shared.lock().is_started, true) {
             return;
         }
-        for number in 0..self.threads {
+        for number in 0..(self.threads)() {
             let shared = Arc::clone(&self.shared);
             let thread = std::thread::Builder::new().name(format!("compile {number}"));
             // Without it the functions are compiled when they are called, all the same.
@@ -271,6 +274,12 @@ impl LazyCompiler {
         Ok(if has_loop { callees } else { Vec::new() })
     }
 
+    /// Nothing is compiled ahead any longer: threads end after the function that they compile.
+    pub fn stop(&self) {
+        self.shared.lock().is_stopped = true;
+        self.shared.work.notify_all();
+    }
+
     /// Everything that was compiled and not taken yet.
     pub fn take_kept(&self) -> BTreeMap<InstanceId, SomeCode> {
         self.shared.lock().kept.as_mut().map(std::mem::take).unwrap_or_default()
@@ -284,10 +293,8 @@ impl LazyCompiler {
 }
 
 impl Drop for LazyCompiler {
-    /// The threads end after the function that they compile.
     fn drop(&mut self) {
-        self.shared.lock().is_stopped = true;
-        self.shared.work.notify_all();
+        self.stop();
     }
 }
 

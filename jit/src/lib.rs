@@ -10,6 +10,7 @@
 
 pub mod decode;
 pub mod error;
+pub mod straight;
 
 mod compiler;
 mod emit;

@@ -13,6 +13,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use dynvm_jit::{Compiler, SomeCode, Unit};
@@ -257,11 +258,14 @@ fn folded(instance: &Instance) -> Vec<u8> {
 }
 
 /// What tells this build of the engine from any other: the version, and the very file that runs.
-fn engine() -> String {
-    let file = std::env::current_exe()
-        .and_then(fs::metadata)
-        .map(|file| (file.dev(), file.ino(), file.size(), file.mtime(), file.mtime_nsec()));
-    format!("{} {:?}", env!("CARGO_PKG_VERSION"), file.ok())
+fn engine() -> &'static str {
+    static ENGINE: OnceLock<String> = OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let file = std::env::current_exe()
+            .and_then(fs::metadata)
+            .map(|file| (file.dev(), file.ino(), file.size(), file.mtime(), file.mtime_nsec()));
+        format!("{} {:?}", env!("CARGO_PKG_VERSION"), file.ok())
+    })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::cache::{Cache, Key, Part};
 use crate::dso::DsoId;
 use crate::error::LoadError;
 use crate::linker::Linker;
+use crate::relocate;
 
 /// How far compilation before the start is, for who watches.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +67,9 @@ fn compile_one(linker: &mut Linker, process: &mut Process, id: DsoId) -> Result<
     linker.statistics.code_bytes += stored.code_bytes;
     match &linker.lazy {
         Some(lazy) if stored.known.len() < functions_len => {
-            let deferred = lazy.defer(process, unit, &stored.known);
+            // Nobody but the loader calls what relocates data, and hardly ever its code.
+            let aside = relocate::functions(dso);
+            let deferred = lazy.defer(process, unit, &stored.known, &aside);
             deferred.map_err(|source| LoadError::Vm { dso: dso.name.to_string(), source })?;
             linker.keys.extend(key.map(|key| (dso.instance(), key)));
         }
@@ -162,6 +165,8 @@ fn keep(cache: &Cache, key: &Key, code: &SomeCode) {
 /// Keeps what was compiled since the program started.
 pub(crate) fn keep_compiled(linker: &Linker) {
     let (Some(lazy), Some(cache)) = (&linker.lazy, &linker.cache) else { return };
+    // What is compiled from now on would come too late.
+    lazy.stop();
     for (instance, code) in lazy.take_kept() {
         if let Some(key) = linker.keys.get(&instance) {
             keep(cache, key, &code);

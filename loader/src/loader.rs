@@ -115,7 +115,7 @@ impl Loader {
             process.set_code_listener(listener);
         }
         let lazy = (options.compile == CompileTime::Lazy).then(|| {
-            let threads = std::thread::available_parallelism().map_or(1, usize::from) - 1;
+            let threads = || std::thread::available_parallelism().map_or(1, usize::from) - 1;
             let lazy = LazyCompiler::new(Arc::clone(&compiler), threads);
             if options.cache.is_some() {
                 lazy.keep();
@@ -308,6 +308,15 @@ impl Loader {
             Arc::clone(&linker.map.dso(id).module)
         };
         self.source_lines.find(dso, &module, wasm_offset)
+    }
+}
+
+impl Loader {
+    /// What dropping it does, but that all address space stays as it is: for who ends the program
+    /// next.
+    pub fn leave(self) {
+        compile::keep_compiled(&lock(&self.linker));
+        std::mem::forget(self);
     }
 }
 

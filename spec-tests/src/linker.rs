@@ -70,7 +70,7 @@ impl Linker {
         let mut process = Process::new(&config, Arc::<Compiler>::clone(&compiler))
             .map_err(|error| error.to_string())?;
         let lazy = (compile == CompileTime::Lazy)
-            .then(|| Arc::new(LazyCompiler::new(Arc::clone(&compiler), COMPILE_THREADS)));
+            .then(|| Arc::new(LazyCompiler::new(Arc::clone(&compiler), || COMPILE_THREADS)));
         if let Some(lazy) = &lazy {
             process.set_resolver(Arc::<LazyCompiler>::clone(lazy));
         }
@@ -151,7 +151,7 @@ impl Linker {
         let unit = Unit::new(&self.process, instance);
         match &self.lazy {
             Some(lazy) => {
-                lazy.defer(&mut self.process, unit, &[]).map_err(unlinkable)?;
+                lazy.defer(&mut self.process, unit, &[], &[]).map_err(unlinkable)?;
             }
             None => {
                 let code = self.compiler.compile(&unit);
