@@ -269,6 +269,7 @@ impl Runtime {
             writeln!(f, "decoded and validated in {validate:.1?}")?;
             writeln!(f, "{imports} imports bound in {bind:.1?}")?;
             write!(f, "{functions} functions ({functions_cached} cached) of {code_bytes} bytes ")?;
+            let inlined = inlined + lazy.inlined;
             write!(f, "compiled in {compile:.1?}, placed in {place:.1?}, {inlined} calls inlined")?;
             if lazy.deferred > 0 {
                 let dynvm_jit::LazyStatistics { deferred, compiled, first_calls, waited, .. } =

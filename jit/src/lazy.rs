@@ -77,6 +77,8 @@ pub struct LazyStatistics {
     pub waited: Duration,
     /// Bytes of machine code.
     pub code_bytes: usize,
+    /// Calls that were inlined.
+    pub inlined: usize,
 }
 
 struct Shared {
@@ -366,6 +368,7 @@ impl Shared {
         }
         state.statistics.compiled += 1;
         state.statistics.code_bytes += code.bytes.len();
+        state.statistics.inlined += code.inlined_calls as usize;
         let callees = state.waiting_callees(&code);
         state.expect(&callees, is_called);
         state.ready.push((func, code));

@@ -22,6 +22,8 @@ const LEAF_COST_MAX: u32 = 20;
 const WRAPPER_COST_MAX: u32 = 6;
 /// Most locals of a body besides its parameters.
 const LOCALS_MAX: u32 = 8;
+/// Most parameters and results of a function that is inlined: each of its calls handles them all.
+const VALUES_MAX: usize = 16;
 /// How deep inlined bodies may be inside each other.
 pub const DEPTH_MAX: usize = 3;
 /// Bytes of inlined bodies that every function may have; a long one may have as many as its own.
@@ -163,6 +165,9 @@ impl<'a> Policy<'a> {
         let index = FuncIndex(definer.module.imported_functions + defined.0);
         // What the collector may move is known by the types of one module.
         let ty = definer.module.func_type(index);
+        if ty.params.len() + ty.results.len() > VALUES_MAX {
+            return None;
+        }
         if ty.params.iter().chain(&ty.results).any(|ty| matches!(ty, ValType::Ref(_))) {
             return None;
         }

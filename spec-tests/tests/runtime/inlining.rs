@@ -167,3 +167,55 @@ fn inlining_is_bounded() {
     assert!(inlined_calls(&fixture, main) > 20);
     assert_eq!(fixture.call(main, "run", &[]).unwrap(), []);
 }
+
+/// How many calls are inlined into `run`, which calls `$f`.
+#[track_caller]
+fn check_inlined(functions: &str, expected: u32) {
+    let text = format!(
+        r#"(module (memory 1) {functions} (func (export "run") (result i32) (call $f (i32.const 3))))"#
+    );
+    let (fixture, _, main) = load("(module)", &text);
+    let unit = Unit::new(&fixture.process, main);
+    let codes = fixture.compiler.compile(&unit).unwrap();
+    assert_eq!(codes.last().unwrap().inlined_calls, expected, "{functions}");
+}
+
+#[test]
+fn what_is_large_or_calls_itself_stays_a_call() {
+    let of = |body: &str| format!("(func $f (param i32) (result i32) {body})");
+    let add = "(local.set 0 (i32.add (local.get 0) (i32.const 1)))";
+    check_inlined(&of("(local.get 0)"), 1);
+    check_inlined(&of(&format!("{}(local.get 0)", add.repeat(13))), 1);
+    check_inlined(&of(&format!("{}(local.get 0)", add.repeat(14))), 0);
+    check_inlined(&of(&format!("(local.get 0){}", "(i32.clz)".repeat(20))), 1);
+    check_inlined(&of(&format!("(local.get 0){}", "(i32.clz)".repeat(21))), 0);
+    check_inlined(&of(&format!("{}(local.get 0)", add.repeat(1000))), 0);
+    check_inlined(&of("(loop (br 0)) (local.get 0)"), 0);
+    check_inlined("(func $f (param i32) (result i32) (return_call $f (local.get 0)))", 0);
+    // Of two that call each other each is inlined once.
+    let other = "(func $g (param i32) (result i32) (call $f (local.get 0)))";
+    check_inlined(&format!("{} {other}", of("(call $g (local.get 0))")), 2);
+    check_inlined(&of("(call $f (local.get 0))"), 1);
+    let locals = |count: usize| {
+        format!("(func $f (param i32) (result i32) (local{}) (local.get 0))", " i64".repeat(count))
+    };
+    check_inlined(&locals(8), 1);
+    check_inlined(&locals(9), 0);
+    check_inlined(&locals(1000), 0);
+    // A call of many values is as much work inlined as not, but may stand in a small body.
+    let results = |count: usize| {
+        format!(
+            "(func $g (result{}) (unreachable)) {}",
+            " i64".repeat(count),
+            of(&format!("(call $g){}(local.get 0)", "(drop)".repeat(count)))
+        )
+    };
+    check_inlined(&results(16), 2);
+    check_inlined(&results(17), 1);
+    // Three deep, and no deeper.
+    let chain = (0..9)
+        .map(|k| format!("(func $g{k} (param i32) (result i32) (call $g{} (local.get 0)))", k + 1));
+    let chain: String = chain.collect();
+    let end = "(func $g9 (param i32) (result i32) (local.get 0))";
+    check_inlined(&format!("{} {chain} {end}", of("(call $g0 (local.get 0))")), 3);
+}
