@@ -34,6 +34,7 @@ fn unload_all_unused(shared: &Mutex<Linker>, process: &mut Process) -> Result<()
         for (id, name) in &unused {
             tracing::debug!(target: "dynvm::init", "calling the destructors of {name}");
             exit::run_of(shared, process, *id).map_err(|stop| (name.clone(), stop))?;
+            lock(shared).map.dso_mut(*id).state = DsoState::Closed;
         }
         // Beyond this point no function of theirs runs again.
 
@@ -42,14 +43,15 @@ fn unload_all_unused(shared: &Mutex<Linker>, process: &mut Process) -> Result<()
     }
 }
 
-/// Finds the dsos that nothing holds, in the order of their destruction, and hides them: what is
-/// loaded while their destructors run is not bound to them.
+/// Finds the dsos that nothing holds, in the order of their destruction, and hides them: nobody
+/// opens them any longer, and what is loaded while their destructors run is not bound to them. For
+/// `dlsym` each is where it was until its own have run, as in glibc.
 fn retire_unused(linker: &mut Linker, process: &Process) -> Vec<(DsoId, String)> {
     let running: HashSet<_> = process.running().into_iter().collect();
     let is_running = |dso: &Dso| dso.instance.is_some_and(|instance| running.contains(&instance));
     let is_held = |dso: &&Dso| {
         let is_loading = dso.state == DsoState::Loading || linker.is_relocating;
-        let is_closing = dso.state == DsoState::Closing;
+        let is_closing = dso.state >= DsoState::Closing;
         let is_asked_for = dso.is_start || dso.is_pinned || dso.opened > 0;
         is_asked_for || is_loading || is_closing || is_running(dso)
     };
@@ -69,9 +71,6 @@ fn retire_unused(linker: &mut Linker, process: &Process) -> Vec<(DsoId, String)>
     let all: Vec<DsoId> = linker.map.with_closing().map(|dso| dso.id).collect();
     let order = order::for_destructors(&all, &linker.map, false);
     linker.map.retire(&unused);
-    linker.map.leave_scopes(&unused);
-    let Linker { global, map, .. } = linker;
-    global.remove(&unused, map);
     let unused = order.into_iter().filter(|id| unused.contains(id));
-    unused.map(|id| (id, map.dso(id).name.to_string())).collect()
+    unused.map(|id| (id, linker.map.dso(id).name.to_string())).collect()
 }

@@ -5,10 +5,10 @@ use std::sync::Mutex;
 use dynvm_vm::Process;
 
 use crate::dlfcn::{self, Failure, dso_of_handle};
-use crate::dso::DsoId;
+use crate::dso::{DsoId, DsoState};
 use crate::error::{LoadError, Mismatch};
 use crate::linker::{Linker, lock};
-use crate::resolve::{address, find_in_scopes};
+use crate::resolve::{address, find_among, find_global, find_in_scopes};
 use crate::symbol::{Symbol, SymbolKind};
 
 /// The scopes of the dso that asks.
@@ -57,19 +57,20 @@ fn find(
     asker: DsoId,
     name: &str,
 ) -> Result<(DsoId, Symbol), LoadError> {
-    let map = &linker.map;
-    let visible = |id: DsoId| Some((id, *map.dso(id).symbols.get(name)?));
+    let (map, global) = (&linker.map, &linker.global);
+    // While destructors run their dsos are still found.
+    let latest = DsoState::Closing;
     let (found, whom) = match handle {
-        RTLD_DEFAULT => (find_in_scopes(map, &linker.global, map.dso(asker), name), asker),
-        RTLD_NEXT => (next_of(linker, asker).into_iter().find_map(visible), asker),
+        RTLD_DEFAULT => (find_in_scopes(map, global, map.dso(asker), name, latest), asker),
+        RTLD_NEXT => (find_among(map, &next_of(linker, asker), name, latest), asker),
         _ => {
             let id = dso_of_handle(linker, handle)?;
             let dso = map.dso(id);
             let found = if dso.is_main {
-                linker.global.find_symbol(name)
+                find_global(map, global, name, latest)
             } else {
                 let searchlist = dso.searchlist.clone().unwrap_or_else(|| map.closure(id));
-                searchlist.iter().copied().find_map(visible)
+                find_among(map, &searchlist, name, latest)
             };
             (found, id)
         }
@@ -111,13 +112,14 @@ fn next_of(linker: &Linker, asker: DsoId) -> Vec<DsoId> {
     members.iter().copied().skip_while(|id| *id != asker).skip(1).collect()
 }
 
-/// What `asker` found in its scopes stays as long as it does.
-fn note_binding(linker: &mut Linker, asker: DsoId, found: DsoId) {
+/// What `asker` found in its scopes stays as long as it does: for good if it was there at start. As
+/// in glibc, what `RTLD_NODELETE` keeps does not pass that on, but has a binding like any other.
+pub(crate) fn note_binding(linker: &mut Linker, asker: DsoId, found: DsoId) {
     if !linker.map.is_binding(asker, found) {
         return;
     }
     let dso = linker.map.dso_mut(asker);
-    if dso.is_start || dso.is_pinned {
+    if dso.is_start {
         linker.map.dso_mut(found).is_pinned = true;
     } else if !dso.bound_to.contains(&found) {
         dso.bound_to.push(found);

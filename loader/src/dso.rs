@@ -42,6 +42,8 @@ pub enum DsoState {
     Constructed,
     /// Nobody depends on it: its destructors run, then it goes.
     Closing,
+    /// Its destructors have run; it goes when those of all that go with it have.
+    Closed,
 }
 
 /// Where a dso was found, which is what `$ORIGIN` in its runpath means.
@@ -102,7 +104,7 @@ pub struct Dso {
     pub opened: u32,
     /// Loaded at start: never unloaded.
     pub is_start: bool,
-    /// `RTLD_NODELETE`, or something bound to it that is never unloaded: nor is it.
+    /// `RTLD_NODELETE`, or something of start-up is bound to it: it is never unloaded.
     pub is_pinned: bool,
     /// Dsos that its code is bound to, or whose table slots it knows, besides [`Dso::dependencies`]
     /// and what never goes: they stay as long as it does.

@@ -15,7 +15,7 @@ use dynvm_vm::value::{RawValue, Value};
 use dynvm_vm::{HostFunction, Process, Stop, Trap};
 
 use crate::dlfcn::{self, MODULE};
-use crate::dso::DsoId;
+use crate::dso::{DsoId, DsoState};
 use crate::linker::{Linker, lock};
 use crate::order;
 use crate::symbol::SymbolKind;
@@ -27,6 +27,8 @@ pub(crate) const HANDLER: &str = "exit handlers";
 #[derive(Debug, Default)]
 pub(crate) struct Destructors {
     list: Vec<Destructor>,
+    /// How many have been registered.
+    registered: u64,
     /// Whether libc will call the handler.
     is_armed: bool,
     /// Whether the constructors of start-up have run.
@@ -44,6 +46,8 @@ struct Destructor {
     /// Whose it is.
     dso: DsoId,
     kind: Kind,
+    /// How many were registered before it.
+    serial: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +107,7 @@ fn cxa_atexit(shared: &Mutex<Linker>, process: &mut Process, args: &[u32]) -> Re
         let kind = if is_plain && is_constructing { Kind::Destructor } else { handler(&linker) };
         (dso, kind)
     };
-    register(shared, process, Destructor { function: args[0], argument: args[1], dso, kind })
+    register(shared, process, (args[0], args[1]), (dso, kind))
 }
 
 fn handler(linker: &Linker) -> Kind {
@@ -123,7 +127,7 @@ fn atexit(shared: &Mutex<Linker>, process: &mut Process, args: &[u32]) -> Result
         let linker = lock(shared);
         (dlfcn::caller(&linker, process), handler(&linker))
     };
-    register(shared, process, Destructor { function: args[0], argument: 0, dso, kind })
+    register(shared, process, (args[0], 0), (dso, kind))
 }
 
 fn cxa_finalize(shared: &Mutex<Linker>, process: &mut Process, args: &[u32]) -> Result<u32, Stop> {
@@ -149,14 +153,18 @@ fn dso_of_handle(linker: &Linker, handle: u32) -> DsoId {
     found.or_else(|| linker.map.main()).map_or(DsoId(0), |dso| dso.id)
 }
 
+/// Notes a function, by its table index, and its argument.
 fn register(
     shared: &Mutex<Linker>,
     process: &mut Process,
-    destructor: Destructor,
+    (function, argument): (u32, u32),
+    (dso, kind): (DsoId, Kind),
 ) -> Result<u32, Stop> {
     let handler = {
         let mut linker = lock(shared);
-        linker.destructors.list.push(destructor);
+        let serial = linker.destructors.registered;
+        linker.destructors.registered += 1;
+        linker.destructors.list.push(Destructor { function, argument, dso, kind, serial });
         if linker.destructors.is_armed { None } else { libc_registration(&mut linker, process)? }
     };
     if let Some((atexit, slot)) = handler {
@@ -202,27 +210,43 @@ fn libc_registration(
 }
 
 /// Runs what is registered for `dso`: its destructors, then its handlers, each last in, first out.
+/// If they have it constructed again, its destructors do not run again.
 pub(crate) fn run_of(
     shared: &Mutex<Linker>,
     process: &mut Process,
     dso: DsoId,
 ) -> Result<(), Stop> {
-    run_last(shared, process, |it| it.dso == dso && it.kind == Kind::Destructor)?;
-    run_last(shared, process, |it| it.dso == dso)
+    let end = lock(shared).destructors.registered;
+    let is_due = |it: &Destructor| it.kind == Kind::Destructor && it.serial < end;
+    run_last(shared, process, |it| it.dso == dso && is_due(it))?;
+    run_last(shared, process, |it| it.dso == dso && (it.kind != Kind::Destructor || is_due(it)))
 }
 
 /// Runs all that is registered, as at exit.
 fn run_all(shared: &Mutex<Linker>, process: &mut Process) -> Result<(), Stop> {
     run_last(shared, process, |it| it.kind == Kind::Late)?;
     let order = {
-        let linker = lock(shared);
+        let mut linker = lock(shared);
         let all: Vec<DsoId> = linker.map.with_closing().map(|dso| dso.id).collect();
+        for id in &all {
+            // From here on `dlclose` unloads none of them.
+            linker.map.dso_mut(*id).opened += 1;
+        }
         order::for_destructors(&all, &linker.map, true)
     };
-    for dso in order {
-        run_of(shared, process, dso)?;
+    for id in order {
+        destructed(&mut lock(shared), id);
+        run_of(shared, process, id)?;
     }
-    run_last(shared, process, |_| true)
+    // What was opened meanwhile is not destructed: only its handlers run.
+    run_last(shared, process, |it| it.kind != Kind::Destructor)
+}
+
+/// Whoever opens this dso from now on constructs it again.
+fn destructed(linker: &mut Linker, id: DsoId) {
+    if let Some(dso) = linker.map.find_mut(id).filter(|dso| dso.state == DsoState::Constructed) {
+        dso.state = DsoState::Relocated;
+    }
 }
 
 /// Runs those that `is_due`, last in, first out, those that are added meanwhile included.

@@ -62,6 +62,20 @@ impl LinkMap {
         ids.iter().filter_map(|id| self.dsos.remove(id)).collect()
     }
 
+    /// Dsos that were opened by name go: where another one that was not found what it imports through
+    /// one of them, it now finds it in itself and in what it needs directly.
+    pub(crate) fn orphan(&mut self, ids: &[DsoId]) {
+        for dso in self.dsos.values_mut().filter(|dso| !ids.contains(&dso.id)) {
+            let lost = dso.scopes.iter().position(|scope| ids.contains(scope));
+            if let Some(lost) = lost.filter(|_| dso.searchlist.is_none()) {
+                let itself = std::iter::once(dso.id);
+                dso.searchlist = Some(itself.chain(dso.needed.iter().copied()).collect());
+                dso.scopes[lost] = dso.id;
+            }
+        }
+        self.leave_scopes(ids);
+    }
+
     /// Takes dsos out of the scopes of all others.
     pub(crate) fn leave_scopes(&mut self, ids: &[DsoId]) {
         for dso in self.dsos.values_mut().filter(|dso| !ids.contains(&dso.id)) {
@@ -74,17 +88,6 @@ impl LinkMap {
         }
     }
 
-    /// What dsos from `mark` on are bound to that are never unloaded is never unloaded either.
-    pub(crate) fn pin_bindings(&mut self, mark: DsoId) {
-        for id in self.ids_from(mark) {
-            if self.dso(id).is_pinned {
-                for bound in std::mem::take(&mut self.dso_mut(id).bound_to) {
-                    self.dso_mut(bound).is_pinned = true;
-                }
-            }
-        }
-    }
-
     /// Whether a binding of `asker` to `id` is what keeps `id`: else its dependencies do, or it
     /// stays anyway.
     pub(crate) fn is_binding(&self, asker: DsoId, id: DsoId) -> bool {
@@ -92,6 +95,7 @@ impl LinkMap {
         asker != id
             && !target.is_start
             && !target.is_pinned
+            && target.state < DsoState::Closing
             && !self.dso(asker).dependencies.contains(&id)
     }
 
@@ -141,12 +145,17 @@ impl LinkMap {
         self.find(id).unwrap_or_else(|| panic!("dso {} is not loaded", id.0))
     }
 
+    /// The dso with this id, to change, if it is loaded.
+    pub(crate) fn find_mut(&mut self, id: DsoId) -> Option<&mut Dso> {
+        self.dsos.get_mut(&id)
+    }
+
     /// The dso with this id, to change.
     ///
     /// # Panics
     /// If it is not loaded.
     pub(crate) fn dso_mut(&mut self, id: DsoId) -> &mut Dso {
-        self.dsos.get_mut(&id).unwrap_or_else(|| panic!("dso {} is not loaded", id.0))
+        self.find_mut(id).unwrap_or_else(|| panic!("dso {} is not loaded", id.0))
     }
 
     /// The dso that came from this file.
@@ -169,7 +178,7 @@ impl LinkMap {
 
     /// Every dso, in load order.
     pub fn iter(&self) -> impl Iterator<Item = &Dso> {
-        self.dsos.values().filter(|dso| dso.state != DsoState::Closing)
+        self.dsos.values().filter(|dso| dso.state < DsoState::Closing)
     }
 
     /// The dsos from `mark` on: those being loaded.

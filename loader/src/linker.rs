@@ -133,6 +133,8 @@ impl Linker {
 
     /// Takes off dsos that nothing depends on. Pointers to their functions stay behind, and trap.
     pub(crate) fn unload(&mut self, process: &mut Process, ids: &[DsoId]) {
+        self.map.orphan(ids);
+        self.global.remove(ids, &self.map);
         let removed = self.map.remove(ids);
         self.statistics.dsos_unloaded += removed.len();
         for dso in &removed {

@@ -179,7 +179,6 @@ fn load(
     if let Some(links) = linker.dialects.next_links.take() {
         linker.dialects.links = links;
     }
-    linker.map.pin_bindings(mark);
     tracing::debug!(target: "dynvm::statistics", "{}", linker.statistics);
     let order = linker.map.dso(root).dependencies.iter().rev().copied().collect();
     Ok(Opened { root, order })

@@ -18,7 +18,7 @@ use dynvm_vm::{Error, Process};
 
 use crate::dialect::{self, emscripten};
 use crate::dlfcn;
-use crate::dso::{Dso, DsoId};
+use crate::dso::{Dso, DsoId, DsoState};
 use crate::error::{LoadError, Mismatch, UndefinedSymbol};
 use crate::exit;
 use crate::host::Hosts;
@@ -442,30 +442,58 @@ impl Resolver<'_> {
 fn find(map: &LinkMap, global: &Scope, asker: &Dso, name: &str) -> Option<(DsoId, Symbol)> {
     if asker.flat().is_some() {
         // It sees what stands behind it first, and its own exports never.
-        let visible = |id: DsoId| Some((id, *map.dso(id).symbols.get(name)?));
+        let visible = |id: DsoId| visible(map, id, name);
         let found = asker.flat_scope.iter().copied().find_map(visible);
         let in_global = || global.find_symbol(name);
         return found.or_else(|| in_global().filter(|(id, _)| *id != asker.id));
     }
-    let found = find_in_scopes(map, global, asker, name);
+    // What is on its way out is bound to nothing new.
+    let latest = asker.state.max(DsoState::Constructed);
+    let found = find_in_scopes(map, global, asker, name, latest);
     found.or_else(|| Some((asker.id, *asker.symbols.get_own(name)?)))
 }
 
-/// The definition of `name` in the scopes of `asker`.
+fn visible(map: &LinkMap, id: DsoId, name: &str) -> Option<(DsoId, Symbol)> {
+    Some((id, *map.dso(id).symbols.get(name)?))
+}
+
+/// The definition of `name` in the scopes of `asker`, of a dso whose state is `latest` at most.
 pub(crate) fn find_in_scopes(
     map: &LinkMap,
     global: &Scope,
     asker: &Dso,
     name: &str,
+    latest: DsoState,
 ) -> Option<(DsoId, Symbol)> {
-    let visible = |id: DsoId| Some((id, *map.dso(id).symbols.get(name)?));
-    asker.scopes.iter().find_map(|scope| {
-        let scope = map.dso(*scope);
-        if scope.is_main {
-            return global.find_symbol(name);
-        }
-        scope.searchlist.iter().flat_map(|list| list.iter().copied()).find_map(visible)
+    asker.scopes.iter().find_map(|scope| match map.dso(*scope) {
+        scope if scope.is_main => find_global(map, global, name, latest),
+        scope => find_among(map, scope.searchlist.as_deref().unwrap_or_default(), name, latest),
     })
+}
+
+/// The definition of `name` in the global scope, of a dso whose state is `latest` at most.
+pub(crate) fn find_global(
+    map: &LinkMap,
+    global: &Scope,
+    name: &str,
+    latest: DsoState,
+) -> Option<(DsoId, Symbol)> {
+    let found = global.find_symbol(name)?;
+    if map.dso(found.0).state <= latest {
+        return Some(found);
+    }
+    find_among(map, global.members(), name, latest)
+}
+
+/// The first definition of `name` in `members`, of a dso whose state is `latest` at most.
+pub(crate) fn find_among(
+    map: &LinkMap,
+    members: &[DsoId],
+    name: &str,
+    latest: DsoState,
+) -> Option<(DsoId, Symbol)> {
+    let mut members = members.iter().filter(|id| map.dso(**id).state <= latest);
+    members.find_map(|id| visible(map, *id, name))
 }
 
 fn is_weak(dso: &Dso, field: &str) -> bool {

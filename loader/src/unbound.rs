@@ -11,6 +11,7 @@ use dynvm_vm::module::Import;
 use dynvm_vm::types::TypeId;
 use dynvm_vm::{Error, Process, Stop, Trap};
 
+use crate::dlsym;
 use crate::dso::{Dso, DsoId};
 use crate::linker::{Linker, lock};
 use crate::resolve::{self, Resolver};
@@ -141,7 +142,9 @@ fn find(
     };
     // A function of the host's may have been unused so far.
     process.link().map_err(|error| Trap::new(TrapCode::Host, error.to_string()))?;
-    linker.map.dso_mut(asker).bound_to.extend(bound);
+    for id in bound {
+        dlsym::note_binding(linker, asker, id);
+    }
     tracing::trace!(
         target: "dynvm::bindings",
         "{needed_by}: `{symbol}` bound at its first call to {}", process.func_name(found)
