@@ -2,12 +2,14 @@
 //!
 //! A seed makes up to eight libraries that need each other, in circles too, define and ask for some
 //! of the same names, and a script of `dlopen`, `dlclose` and `dlsym` that `tests/dlfcn/graphs.c`
-//! runs. What glibc printed for the first seeds stands in `tests/dlfcn/graphs.txt`. With gcc at
-//! hand `GRAPHS=0..1000 cargo test --test graphs` compares with glibc itself, and `GRAPHS_RECORD=`
-//! in front of it rewrites the file.
+//! runs. A seed that is *wide* also has libraries that are not there, weak references, preloads,
+//! exit handlers, and constructors, destructors and handlers that run scripts themselves. What glibc
+//! printed for some seeds stands in `tests/dlfcn/graphs.txt`. With gcc at hand
+//! `GRAPHS=0..1000 cargo test --test graphs` compares with glibc itself, each seed both ways, and
+//! `GRAPHS_RECORD=` in front of it records the file's seeds again, and these.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use std::process::{Command, Stdio};
 
 /// Names that libraries define together: `s0` to `s3`.
 const SHARED: u32 = 4;
+/// The library that is needed and is not there.
+const NOWHERE: u32 = 9;
 
 /// Splitmix64.
 struct Random(u64);
@@ -38,16 +42,44 @@ struct Library {
     defines: BTreeSet<u32>,
     /// The shared name that its `f` calls.
     calls: Option<u32>,
+    /// Whether that reference is a weak one.
+    is_weak: bool,
 }
 
 struct World {
     libraries: Vec<Library>,
     script: String,
+    /// What constructors, destructors and exit handlers do.
+    hooks: String,
+    preloads: Vec<u32>,
+}
+
+/// Where a world comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Seed {
+    number: u64,
+    is_wide: bool,
+}
+
+impl fmt::Display for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.number, if self.is_wide { " wide" } else { "" })
+    }
+}
+
+impl Seed {
+    fn parse(text: &str) -> Seed {
+        let (number, is_wide) = match text.strip_suffix(" wide") {
+            Some(number) => (number, true),
+            None => (text, false),
+        };
+        Seed { number: number.parse().expect("a number"), is_wide }
+    }
 }
 
 impl World {
-    fn of_seed(seed: u64) -> World {
-        let mut random = Random(seed.wrapping_mul(0x1000_0001));
+    fn of_seed(seed: Seed) -> World {
+        let mut random = Random(seed.number.wrapping_mul(0x1000_0001));
         let count = 2 + random.below(7);
         let libraries = (0..count).map(|name| library(&mut random, name, count)).collect();
         let mut script = String::new();
@@ -68,8 +100,58 @@ impl World {
             }
             .expect("a string takes all text");
         }
-        World { libraries, script }
+        let mut world = World { libraries, script, hooks: String::new(), preloads: Vec::new() };
+        if seed.is_wide {
+            world.widen(&mut Random(seed.number.wrapping_mul(0x2000_0003) + 1));
+        }
+        world
     }
+
+    /// Adds what plain worlds do not have.
+    fn widen(&mut self, random: &mut Random) {
+        let count = self.libraries.len() as u32;
+        for name in 0..count {
+            let library = &mut self.libraries[name as usize];
+            library.is_weak = random.is_one_in(4);
+            if random.is_one_in(16) {
+                library.needed.push(NOWHERE);
+            }
+            for (kind, bound) in [('+', 3), ('-', 4)] {
+                if random.is_one_in(bound) {
+                    let commands = commands(random, count, 1);
+                    write!(self.hooks, "{kind}{name}{commands};").expect("a string takes all text");
+                }
+            }
+        }
+        for handler in 0..random.below(3) {
+            let commands = commands(random, count, 2);
+            write!(self.hooks, "!{handler}{commands};").expect("a string takes all text");
+            write!(self.script, "A{handler}").expect("a string takes all text");
+        }
+        self.script.push_str(&commands(random, count, 6));
+        if random.is_one_in(5) {
+            self.preloads = (0..=random.below(2)).map(|_| random.below(count)).collect();
+            self.preloads.dedup();
+        }
+    }
+}
+
+/// Some commands, `least` or up to twice as many.
+fn commands(random: &mut Random, count: u32, least: u32) -> String {
+    let least = least + random.below(least + 1);
+    let command = |_| {
+        let name = random.below(count);
+        let shared = random.below(SHARED);
+        match random.below(10) {
+            0..3 => format!("o{name}{}", b"nnggdGLBpb"[random.below(10) as usize] as char),
+            3..6 => format!("c{name}"),
+            6 => format!("E{name}"),
+            7 => format!("F{name}"),
+            8 => format!("s{name}{shared}"),
+            _ => format!("D{shared}"),
+        }
+    };
+    (0..least).map(command).collect()
 }
 
 fn library(random: &mut Random, name: u32, count: u32) -> Library {
@@ -83,16 +165,23 @@ fn library(random: &mut Random, name: u32, count: u32) -> Library {
     }
     let defines = (0..SHARED).filter(|_| random.is_one_in(2)).collect();
     let calls = (!random.is_one_in(3)).then(|| random.below(SHARED));
-    Library { needed, defines, calls }
+    Library { needed, defines, calls, is_weak: false }
 }
 
 /// The library as a module.
 fn text(name: u32, library: &Library) -> String {
     let needed: String = library.needed.iter().map(|it| format!(" \"lib{it}.so\"")).collect();
-    let import = library.calls.map_or(String::new(), |shared| {
-        format!(r#"(import "env" "s{shared}" (func $called (result i32)))"#)
-    });
-    let f = if library.calls.is_some() { "(call $called)" } else { "(i32.const -1)" };
+    let (mut info, mut import, mut f) = (String::new(), String::new(), "(i32.const -1)");
+    if let Some(shared) = library.calls {
+        import = format!(r#"(import "env" "s{shared}" (func $called (result i32)))"#);
+        f = "(call $called)";
+        if library.is_weak {
+            info = format!(r#"(import-info "env" "s{shared}" binding-weak undefined)"#);
+            let pointer = format!(r#"(import "GOT.func" "s{shared}" (global $pointer (mut i32)))"#);
+            import.push_str(&pointer);
+            f = "(if (result i32) (global.get $pointer) (then (call $called)) (else (i32.const -2)))";
+        }
+    }
     let asked = name % SHARED;
     let defined: String = library
         .defines
@@ -103,7 +192,7 @@ fn text(name: u32, library: &Library) -> String {
         })
         .collect();
     format!(
-        r#"(module (@dylink.0 (mem-info (memory 16 4) (table 1 0)) (needed{needed}))
+        r#"(module (@dylink.0 (mem-info (memory 16 4) (table 1 0)) (needed{needed}) {info})
         (import "env" "memory" (memory 0)) (import "env" "__indirect_function_table" (table 1 funcref))
         (import "env" "__memory_base" (global $memory i32)) (import "env" "__table_base" (global $table i32))
         (import "env" "say_plus" (func $plus (param i32))) (import "env" "say_minus" (func $minus (param i32)))
@@ -118,6 +207,8 @@ fn text(name: u32, library: &Library) -> String {
         (func (export "f{name}") (result i32) {f})
         (func (export "next{name}") (result i32)
             (call $say_next (i32.const {name}) (call $dlsym (i32.const -1) (global.get $memory))))
+        (func (export "default{name}") (result i32)
+            (call $say_next (i32.const {name}) (call $dlsym (i32.const 0) (global.get $memory))))
         {defined})"#
     )
 }
@@ -134,16 +225,23 @@ fn run(world: &World) -> String {
     command.env("DYNVM_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
     command.env_remove("DYNVM_LIBRARY_PATH").env_remove("DYNVM_DEBUG");
     command.arg("-L").arg(dir.path()).arg("-L").arg(root.join("examples/libc"));
-    command.arg(root.join("tests/dlfcn/graphs.wasm")).arg(&world.script);
+    for name in &world.preloads {
+        command.arg("--preload").arg(dir.path().join(format!("lib{name}.so")));
+    }
+    command.arg(root.join("tests/dlfcn/graphs.wasm")).args([&world.script, &world.hooks]);
     output(command)
 }
 
 fn output(mut command: Command) -> String {
     let output = command.stdin(Stdio::null()).output().expect("it starts");
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-    if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        writeln!(text, "[{}] {stderr}", output.status).expect("a string takes all text");
+    match output.status.code() {
+        Some(0) => {}
+        Some(127) if text.is_empty() => text.push_str("not started\n"),
+        _ => {
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            writeln!(text, "[{}] {stderr}", output.status).expect("a string takes all text");
+        }
     }
     text
 }
@@ -155,13 +253,14 @@ impl Native {
     fn new() -> Native {
         let native = Native(tempfile::tempdir().expect("a directory"));
         let mut sources: Vec<(String, String)> = Vec::new();
-        for name in 0..9 {
+        for name in 0..NOWHERE {
             let asked = name % SHARED;
             let base = format!(
                 "void say_plus(int), say_minus(int); int say_next(int, void *); void *dlsym(void *, const char *);\
                  __attribute__((constructor)) static void c(void) {{ say_plus({name}); }}\
                  __attribute__((destructor)) static void d(void) {{ say_minus({name}); }}\
-                 int next{name}(void) {{ return say_next({name}, dlsym((void *)-1, \"s{asked}\")) + 0; }}"
+                 int next{name}(void) {{ return say_next({name}, dlsym((void *)-1, \"s{asked}\")) + 0; }}\
+                 int default{name}(void) {{ return say_next({name}, dlsym((void *)0, \"s{asked}\")) + 0; }}"
             );
             sources.push((format!("base{name}"), base));
             sources.push((format!("f{name}"), format!("int f{name}(void) {{ return -1; }}")));
@@ -172,6 +271,11 @@ impl Native {
                 let call =
                     format!("int s{shared}(void); int f{name}(void) {{ return s{shared}() + 0; }}");
                 sources.push((format!("f{name}_{shared}"), call));
+                let call = format!(
+                    "__attribute__((weak)) int s{shared}(void);\
+                     int f{name}(void) {{ return s{shared} ? s{shared}() + 0 : -2; }}"
+                );
+                sources.push((format!("f{name}_{shared}_weak"), call));
             }
         }
         for (name, source) in &sources {
@@ -183,10 +287,15 @@ impl Native {
         gcc.args(sources.iter().map(|(name, _)| format!("{name}.c")));
         assert!(gcc.status().expect("gcc is there").success());
         fs::create_dir(native.path("stubs")).expect("created");
-        for name in 0..9 {
+        for name in 0..=NOWHERE {
             let mut ld = Command::new("ld");
             ld.args(["-shared", "-o"]).arg(native.path(&format!("stubs/lib{name}.so")));
-            assert!(ld.arg(native.path(&format!("base{name}.o"))).status().expect("ld").success());
+            assert!(
+                ld.arg(native.path(&format!("base{}.o", name % NOWHERE)))
+                    .status()
+                    .expect("ld")
+                    .success()
+            );
         }
         let mut gcc = Command::new("gcc");
         gcc.args(["-O1", "-D_GNU_SOURCE", "-fPIC", "-pie", "-rdynamic", "-o"]);
@@ -208,7 +317,9 @@ impl Native {
             ld.args(["-shared", "--no-as-needed", "--hash-style=gnu", "-o"]);
             ld.arg(dir.path().join(format!("lib{name}.so")));
             ld.arg(self.path(&format!("base{name}.o")));
-            let f = library.calls.map_or(format!("f{name}.o"), |it| format!("f{name}_{it}.o"));
+            let weak = if library.is_weak { "_weak" } else { "" };
+            let f =
+                library.calls.map_or(format!("f{name}.o"), |it| format!("f{name}_{it}{weak}.o"));
             ld.arg(self.path(&f));
             for shared in &library.defines {
                 ld.arg(self.path(&format!("s{name}_{shared}.o")));
@@ -219,7 +330,13 @@ impl Native {
             assert!(ld.stderr(Stdio::null()).status().expect("ld is there").success());
         }
         let mut command = Command::new(self.path("graphs"));
-        command.env("LD_LIBRARY_PATH", dir.path()).arg(&world.script);
+        command.env("LD_LIBRARY_PATH", dir.path()).args([&world.script, &world.hooks]);
+        // What is there at start is bound then, as here.
+        command.env("LD_BIND_NOW", "1");
+        if !world.preloads.is_empty() {
+            let preloads = world.preloads.iter().map(|name| format!("lib{name}.so"));
+            command.env("LD_PRELOAD", preloads.collect::<Vec<_>>().join(":"));
+        }
         output(command)
     }
 }
@@ -228,15 +345,27 @@ fn recorded() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dlfcn/graphs.txt")
 }
 
-/// The seeds of `GRAPHS`.
-fn live_seeds() -> Option<Range<u64>> {
+/// The seeds of `GRAPHS`, each both ways.
+fn live_seeds() -> Option<Vec<Seed>> {
     let text = std::env::var("GRAPHS").ok()?;
     let (from, to) = text.split_once("..").expect("`GRAPHS` is FROM..TO");
-    Some(from.parse().expect("a number")..to.parse().expect("a number"))
+    let numbers: Range<u64> = from.parse().expect("a number")..to.parse().expect("a number");
+    Some(numbers.flat_map(|number| [false, true].map(|is_wide| Seed { number, is_wide })).collect())
+}
+
+/// The seeds whose output is recorded, with it.
+fn recorded_seeds() -> Vec<(Seed, String)> {
+    let text = fs::read_to_string(recorded()).expect("tests/dlfcn/graphs.txt is there");
+    let parts = text.split("seed ").skip(1);
+    let seed = |part: &str| {
+        let (seed, expected) = part.split_once('\n').expect("a line of its own");
+        (Seed::parse(seed), expected.to_owned())
+    };
+    parts.map(seed).collect()
 }
 
 #[track_caller]
-fn check(seed: u64, expected: &str, differences: &mut Vec<String>) {
+fn check(seed: Seed, expected: &str, differences: &mut Vec<String>) {
     let world = World::of_seed(seed);
     let found = run(&world);
     if found != expected {
@@ -244,48 +373,51 @@ fn check(seed: u64, expected: &str, differences: &mut Vec<String>) {
             .zip(&world.libraries)
             .map(|(name, it): (u32, _)| {
                 format!(
-                    "  {name} needs {:?} defines {:?} calls {:?}\n",
-                    it.needed, it.defines, it.calls
+                    "  {name} needs {:?} defines {:?} calls {:?}{}\n",
+                    it.needed,
+                    it.defines,
+                    it.calls,
+                    if it.is_weak { " weakly" } else { "" }
                 )
             })
             .collect();
-        let script = &world.script;
-        differences
-            .push(format!("seed {seed}: {script}\n{libraries}glibc:\n{expected}dynvm:\n{found}"));
+        let World { script, hooks, preloads, .. } = &world;
+        differences.push(format!(
+            "seed {seed}: {script} {hooks:?} preloads {preloads:?}\n\
+             {libraries}glibc:\n{expected}dynvm:\n{found}"
+        ));
     }
 }
 
 #[test]
 fn what_glibc_printed() {
     let mut differences = Vec::new();
-    let text = fs::read_to_string(recorded()).expect("tests/dlfcn/graphs.txt is there");
-    let mut count = 0;
-    for part in text.split("seed ").skip(1) {
-        let (seed, expected) = part.split_once('\n').expect("a line of its own");
-        check(seed.parse().expect("a number"), expected, &mut differences);
-        count += 1;
+    let seeds = recorded_seeds();
+    for (seed, expected) in &seeds {
+        check(*seed, expected, &mut differences);
     }
+    let count = seeds.len();
     assert!(count >= 60, "{count} seeds are recorded");
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 #[test]
 fn what_glibc_prints() {
-    let Some(seeds) = live_seeds() else { return };
+    let Some(seeds_given) = live_seeds() else { return };
     let native = Native::new();
+    if std::env::var_os("GRAPHS_RECORD").is_some() {
+        let mut seeds: BTreeSet<Seed> =
+            recorded_seeds().into_iter().map(|(seed, _)| seed).collect();
+        seeds.extend(seeds_given);
+        let record = |seed: &Seed| format!("seed {seed}\n{}", native.run(&World::of_seed(*seed)));
+        fs::write(recorded(), seeds.iter().map(record).collect::<String>()).expect("written");
+        return;
+    }
     let mut differences = Vec::new();
-    let mut record = String::new();
-    for seed in seeds.clone() {
-        let expected = native.run(&World::of_seed(seed));
-        if std::env::var_os("GRAPHS_RECORD").is_some() {
-            write!(record, "seed {seed}\n{expected}").expect("a string takes all text");
-            continue;
-        }
-        check(seed, &expected, &mut differences);
+    for seed in &seeds_given {
+        check(*seed, &native.run(&World::of_seed(*seed)), &mut differences);
     }
-    if !record.is_empty() {
-        fs::write(recorded(), record).expect("written");
-    }
-    let shown = differences.iter().take(3).cloned().collect::<Vec<_>>().join("\n");
-    assert!(differences.is_empty(), "{} of {seeds:?} differ:\n{shown}", differences.len());
+    let shown = differences.iter().take(8).cloned().collect::<Vec<_>>().join("\n");
+    let count = seeds_given.len();
+    assert!(differences.is_empty(), "{} of {count} differ:\n{shown}", differences.len());
 }
