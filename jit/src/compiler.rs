@@ -5,11 +5,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{CodegenError, CompiledCode, Context};
 use cranelift_frontend::FunctionBuilderContext;
 use rayon::prelude::*;
+use wasmparser::{BinaryReader, FunctionBody, Operator};
 
 use crate::emit;
 use crate::epilogue;
@@ -63,22 +64,24 @@ impl Default for Settings {
 /// stretch of the stack in order.
 const STACK_GUARD_LOG2: &str = "16";
 
+/// From this size on, in bytes of wasm, a function without a loop is compiled with as little work
+/// as possible. Such a one sets something up, once, and what the allocator of registers does grows
+/// faster than its size: CPython 3.14 has one of 427 kB, for which its start waited 0.29 s of 0.95.
+const STRAIGHT_BYTES_MIN: usize = 64 << 10;
+
 /// Makes machine code for the processor that it runs on.
 pub struct Compiler {
     isa: OwnedTargetIsa,
-    is_inlining: bool,
+    /// For long functions without a loop, when there is one.
+    plain_isa: OnceLock<OwnedTargetIsa>,
+    settings: Settings,
     fingerprint: OnceLock<String>,
 }
 
 impl Compiler {
     /// A compiler for the processor that this runs on.
     pub fn new(settings: &Settings) -> Result<Compiler, CompileError> {
-        let unsuitable = |message: &str| CompileError::Settings { message: message.to_owned() };
-        let isa = cranelift_native::builder().map_err(unsuitable)?;
-        let flags =
-            settings::Flags::new(flags(settings).map_err(|error| unsuitable(&error.to_string()))?);
-        let isa = isa.finish(flags).map_err(|error| unsuitable(&error.to_string()))?;
-
+        let isa = isa(settings)?;
         // Without these, rounding and the like would need functions of a runtime library.
         for (flag, name) in [("has_ssse3", "SSSE3"), ("has_sse41", "SSE4.1")] {
             let value = isa
@@ -90,7 +93,12 @@ impl Compiler {
                 return Err(CompileError::Processor { missing: name });
             }
         }
-        Ok(Compiler { isa, is_inlining: settings.is_inlining, fingerprint: OnceLock::new() })
+        Ok(Compiler {
+            isa,
+            plain_isa: OnceLock::new(),
+            settings: settings.clone(),
+            fingerprint: OnceLock::new(),
+        })
     }
 
     /// What the code that it makes depends on besides the instance: Cranelift and its settings, the
@@ -100,8 +108,12 @@ impl Compiler {
             let isa = &self.isa;
             let features: Vec<_> = isa.isa_flags().iter().map(|value| value.to_string()).collect();
             let version = cranelift_codegen::VERSION;
-            let inlining = self.is_inlining;
-            format!("{version} {} {} {features:?} {inlining}", isa.triple(), isa.flags())
+            let inlining = self.settings.is_inlining;
+            format!(
+                "{version} {} {} {features:?} {inlining} {STRAIGHT_BYTES_MIN}",
+                isa.triple(),
+                isa.flags()
+            )
         })
     }
 
@@ -188,7 +200,7 @@ impl Compiler {
     }
 
     fn policy<'a>(&self, unit: &'a Unit) -> Policy<'a> {
-        let definitions = self.is_inlining.then(|| unit.definitions());
+        let definitions = self.settings.is_inlining.then(|| unit.definitions());
         Policy { definitions, instance: unit.instance() }
     }
 
@@ -206,9 +218,10 @@ impl Compiler {
     pub fn clif(&self, unit: &Unit, func: DefinedFuncIndex) -> Result<String, CompileError> {
         let mut worker = Worker::default();
         self.translate(&mut worker, unit, func)?;
+        let isa = self.isa_for(worker.is_plain);
         worker
             .context
-            .optimize(&*self.isa, &mut ControlPlane::default())
+            .optimize(isa, &mut ControlPlane::default())
             .map_err(|error| failed(unit.instance(), func, error.to_string()))?;
         Ok(worker.context.func.display().to_string())
     }
@@ -236,6 +249,12 @@ impl Compiler {
     ) -> Result<(), CompileError> {
         worker.context.clear();
         worker.inlined.clear();
+        worker.is_plain = self.is_long_and_straight(unit.instance(), func);
+        if worker.is_plain && self.plain_isa.get().is_none() {
+            let settings = Settings { opt_level: OptLevel::None, ..self.settings.clone() };
+            let isa = isa(&settings)?;
+            self.plain_isa.get_or_init(|| isa);
+        }
         let Worker { context, builder_context, inlined, .. } = worker;
         let into = &mut context.func;
         translate(self.policy(unit), func, &*self.isa, into, builder_context, inlined)
@@ -255,24 +274,47 @@ impl Compiler {
 
     /// [`Context::compile`], with a look at what optimization left.
     fn machine_code(&self, worker: &mut Worker) -> Result<CompiledCode, String> {
+        let isa = self.isa_for(worker.is_plain);
         let Worker { context, inlined, loads, registers, .. } = worker;
         let control = &mut ControlPlane::default();
-        context.optimize(&*self.isa, control).map_err(|error| describe(&error))?;
+        context.optimize(isa, control).map_err(|error| describe(&error))?;
         location::follow_loads(&mut context.func, loads, inlined);
         let Context { func, domtree, want_disasm, .. } = context;
-        self.isa
-            .compile_function(func, domtree, registers, *want_disasm, control)
+        isa.compile_function(func, domtree, registers, *want_disasm, control)
             .map(|compiled| compiled.apply_params(&func.params))
             .map_err(|error| describe(&error))
     }
 
-    pub(crate) fn isa(&self) -> &dyn cranelift_codegen::isa::TargetIsa {
+    pub(crate) fn isa(&self) -> &dyn TargetIsa {
         &*self.isa
     }
+
+    fn isa_for(&self, is_plain: bool) -> &dyn TargetIsa {
+        let plain = self.plain_isa.get().filter(|_| is_plain);
+        &**plain.unwrap_or(&self.isa)
+    }
+
+    /// Whether a function gets as little work as possible.
+    fn is_long_and_straight(&self, instance: &Instance, func: DefinedFuncIndex) -> bool {
+        let bytes = instance.module.bodies[func.index()].len();
+        bytes >= STRAIGHT_BYTES_MIN && !has_loop(instance, func)
+    }
+}
+
+/// Whether calls of the function may stand in a loop.
+pub(crate) fn has_loop(instance: &Instance, func: DefinedFuncIndex) -> bool {
+    let range = instance.module.bodies[func.index()].clone();
+    let reader = BinaryReader::new(&instance.module.bytes[range.clone()], range.start as u64);
+    let operators = FunctionBody::new(reader).get_operators_reader();
+    operators.is_ok_and(|operators| {
+        operators.into_iter().any(|operator| matches!(operator, Ok(Operator::Loop { .. })))
+    })
 }
 
 /// What a thread needs to compile one function after the other.
 pub(crate) struct Worker {
+    /// Whether the function in `context` gets as little work as possible.
+    is_plain: bool,
     pub(crate) context: Context,
     pub(crate) builder_context: FunctionBuilderContext,
     /// What was inlined into the function in `context`.
@@ -284,6 +326,7 @@ pub(crate) struct Worker {
 impl Default for Worker {
     fn default() -> Self {
         Worker {
+            is_plain: false,
             context: Context::new(),
             builder_context: FunctionBuilderContext::new(),
             inlined: Inlined::default(),
@@ -293,13 +336,22 @@ impl Default for Worker {
     }
 }
 
+/// The processor that this runs on, and how to make code for it.
+fn isa(settings: &Settings) -> Result<OwnedTargetIsa, CompileError> {
+    let unsuitable = |message: &str| CompileError::Settings { message: message.to_owned() };
+    let isa = cranelift_native::builder().map_err(unsuitable)?;
+    let flags = flags(settings).map_err(|error| unsuitable(&error.to_string()))?;
+    isa.finish(settings::Flags::new(flags)).map_err(|error| unsuitable(&error.to_string()))
+}
+
 fn flags(settings: &Settings) -> settings::SetResult<settings::Builder> {
     let mut flags = settings::builder();
-    let opt_level = match settings.opt_level {
-        OptLevel::None => "none",
-        OptLevel::Speed => "speed",
+    let (opt_level, allocator) = match settings.opt_level {
+        OptLevel::None => ("none", "single_pass"),
+        OptLevel::Speed => ("speed", "backtracking"),
     };
     flags.set("opt_level", opt_level)?;
+    flags.set("regalloc_algorithm", allocator)?;
     flags.set("enable_verifier", if settings.is_verified { "true" } else { "false" })?;
     if settings.is_nan_canonical {
         flags.enable("enable_nan_canonicalization")?;

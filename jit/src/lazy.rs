@@ -10,14 +10,12 @@ use std::str::FromStr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use wasmparser::{BinaryReader, FunctionBody, Operator};
-
-use crate::compiler::{Compiler, Worker, failed};
+use crate::compiler::{Compiler, Worker, failed, has_loop};
 use crate::error::CompileError;
 use crate::unit::Unit;
 use crate::vm::code::{Code, TrapCode};
 use crate::vm::context::FuncId;
-use crate::vm::instance::{Instance, InstanceId};
+use crate::vm::instance::InstanceId;
 use crate::vm::types::DefinedFuncIndex;
 use crate::vm::{self, Process, Stop, Trap};
 
@@ -470,16 +468,6 @@ impl Deferred {
         }
         None
     }
-}
-
-/// Whether calls of the function may stand in a loop.
-fn has_loop(instance: &Instance, func: DefinedFuncIndex) -> bool {
-    let range = instance.module.bodies[func.index()].clone();
-    let reader = BinaryReader::new(&instance.module.bytes[range.clone()], range.start as u64);
-    let operators = FunctionBody::new(reader).get_operators_reader();
-    operators.is_ok_and(|operators| {
-        operators.into_iter().any(|operator| matches!(operator, Ok(Operator::Loop { .. })))
-    })
 }
 
 /// For processes whose functions are all of deferred instances.

@@ -57,6 +57,23 @@ pub(crate) fn compiler() -> Compiler {
     Compiler::new(&settings).expect("tests run on a supported processor")
 }
 
+#[test]
+fn a_long_function_without_a_loop_is_not_optimized() {
+    let addition = "(local.set 0 (i32.add (local.get 0) (i32.const 0)))\n";
+    let has_additions = |count: usize, end: &str| {
+        let body = addition.repeat(count);
+        let text = format!("(module (func (param i32) (result i32) {body} {end} (local.get 0)))");
+        let unit = Unit::alone(instance(&text));
+        let clif = compiler().clif(&unit, DefinedFuncIndex(0)).expect("it compiles");
+        clif.contains("iadd")
+    };
+    // Seven bytes each.
+    let long = STRAIGHT_BYTES_MIN / 7 + 1;
+    assert!(has_additions(long, ""));
+    assert!(!has_additions(long - 2, ""));
+    assert!(!has_additions(long, "(loop)"));
+}
+
 #[track_caller]
 fn check(wat: &str) -> Vec<Code> {
     let codes = match compiler().compile(&Unit::alone(instance(wat))) {
