@@ -7,6 +7,7 @@ mod call;
 mod control;
 mod exception;
 pub mod inline;
+mod known;
 mod memory;
 mod numeric;
 mod object;
@@ -29,14 +30,14 @@ use wasmparser::{BinaryReader, FunctionBody, Operator};
 use crate::signature;
 use crate::translate::control::Frame;
 use crate::translate::inline::{Budget, Inlined, OFFSET_MAX, Policy};
-use crate::translate::reference::Bound;
+use crate::translate::known::Facts;
 use crate::translate::region::Region;
 use crate::vm;
 use crate::vm::context::{Builtin, FuncId};
 use crate::vm::instance::Instance;
 use crate::vm::layout::StructLayout;
 use crate::vm::module::Module;
-use crate::vm::types::{DefinedFuncIndex, FuncIndex, TypeId, TypeIndex, ValType};
+use crate::vm::types::{DefinedFuncIndex, FuncIndex, TypeId, ValType};
 
 /// The trap code that Cranelift carries for us; its own codes are mapped when code is emitted.
 pub fn trap_code(code: vm::code::TrapCode) -> TrapCode {
@@ -93,10 +94,10 @@ struct Translator<'a> {
     stack: Vec<Value>,
     /// The blocks around the current operator, the function's own first.
     frames: Vec<Frame>,
-    /// What is known of references that the collector may change.
-    bounds: HashMap<Value, Bound>,
-    /// Layouts of the structs that the function uses; an inlined body uses none.
-    layouts: HashMap<TypeIndex, StructLayout>,
+    /// What is known of references.
+    facts: Facts,
+    /// Layouts of the structs that the function uses.
+    layouts: HashMap<TypeId, StructLayout>,
     /// Whether control can get to the current operator. Where it cannot, nothing is translated.
     is_reachable: bool,
     /// How many blocks were entered since control was lost.
@@ -151,7 +152,7 @@ impl<'a> Translator<'a> {
             scope: Scope::new(policy.instance),
             stack: Vec::new(),
             frames: Vec::new(),
-            bounds: HashMap::new(),
+            facts: Facts::default(),
             layouts: HashMap::new(),
             is_reachable: true,
             dead_depth: 0,

@@ -113,11 +113,15 @@ fn stressed() -> impl Iterator<Item = Trial> {
         let name = format!("stressed/{}/{}", file.parent(), file.name());
         Trial::test(name.clone(), move || passed(&run(options, &name, file.raw())))
     });
-    let text = include_str!("gc/moving.wast");
-    let own = Trial::test("stressed/tests/gc/moving.wast", move || {
-        passed(&run(options, "moving.wast", text))
+    let own = [
+        ("moving.wast", include_str!("gc/moving.wast")),
+        ("known.wast", include_str!("gc/known.wast")),
+    ];
+    let own = own.map(|(name, text)| {
+        let title = format!("stressed/tests/gc/{name}");
+        Trial::test(title, move || passed(&run(options, name, text)))
     });
-    official.chain([own])
+    official.chain(own)
 }
 
 /// Scripts about floats, with every NaN a canonical one: what they allow includes it. And one that

@@ -1,6 +1,7 @@
 ;; Objects of the garbage-collected heap. A field is one load, which faults where the reference is
-;; null; an object is made by moving a pointer; a cast to a final type compares the header.
-;;! asm: field make is-leaf
+;; null; an object is made by moving a pointer; a cast to a final type compares the header, one to an
+;; open type looks into the row of supertypes if that is another. Null is looked for once at most.
+;;! asm: field make is-leaf to-pair sum call
 (module
   (type $pair (sub (struct (field (mut i32)) (field (ref null $pair)))))
   (type $leaf (sub final $pair (struct (field (mut i32)) (field (ref null $pair)) (field f64))))
@@ -10,7 +11,17 @@
   (func $make (export "make") (param i32 (ref null $pair)) (result (ref $pair))
     (struct.new $pair (local.get 0) (local.get 1)))
   (func $is-leaf (export "is-leaf") (param (ref $pair)) (result i32)
-    (ref.test (ref $leaf) (local.get 0))))
+    (ref.test (ref $leaf) (local.get 0)))
+  (type $open (sub $pair (struct (field (mut i32)) (field (ref null $pair)))))
+  (type $function (func (param (ref $pair)) (result i32)))
+  (func $to-pair (export "to-pair") (param (ref null $pair)) (result (ref $open))
+    (ref.cast (ref $open) (local.get 0)))
+  (func $first (param (ref null $pair)) (result i32)
+    (struct.get $pair 0 (local.get 0)))
+  (func $sum (export "sum") (param (ref null $pair)) (result i32)
+    (i32.add (call $first (local.get 0)) (call $first (ref.as_non_null (local.get 0)))))
+  (func $call (export "call") (param (ref $pair) (ref $function)) (result i32)
+    (call_ref $function (local.get 0) (local.get 1))))
 ;;= expected
 ;; asm field
 ;;     pushq %rbp
@@ -67,25 +78,76 @@
 ;;     movq %rsp, %rbp
 ;;   block0:
 ;;     movq    %r15, %r8
-;;     testl %edi, %edi
-;;     jnz     label2; j label1
+;;     movl %edi, %r9d
+;;     movl -0x70100000(%r8, %r9, 4), %r8d
+;;     cmpl $0x2, %r8d
+;;     jz      label2; j label1
 ;;   block1:
-;;     jmp     label4
-;;   block2:
-;;     movl %edi, %r11d
-;;     movl -0x70100000(%r8, %r11, 4), %r11d
-;;     cmpl $0x2, %r11d
-;;     jz      label5; j label3
-;;   block3:
-;;     jmp     label4
-;;   block4:
 ;;     uninit  %rax
 ;;     xorl %eax, %eax
-;;     jmp     label6
-;;   block5:
+;;     jmp     label3
+;;   block2:
 ;;     movl $0x1, %eax
-;;     jmp     label6
-;;   block6:
+;;     jmp     label3
+;;   block3:
+;;     movq %rbp, %rsp
+;;     popq %rbp
+;;     retq
+;; asm to-pair
+;;     pushq %rbp
+;;     movq %rsp, %rbp
+;;   block0:
+;;     movq    %r15, %r8
+;;     movl %edi, %r9d
+;;     movl -0x70100000(%r8, %r9, 4), %r9d
+;;     cmpl $0x3, %r9d
+;;     jz      label1; j label2
+;;   block1:
+;;     movq %rdi, %rax
+;;     jmp     label3
+;;   block2:
+;;     movq -0x80(%r8), %r11
+;;     movl %r9d, %r10d
+;;     shlq $0x8, %r10
+;;     movl 4(%r11, %r10), %r11d
+;;     cmpl $0x3, %r11d
+;;     jnz #trap=user22
+;;     movq %rdi, %rax
+;;     jmp     label3
+;;   block3:
+;;     movq %rbp, %rsp
+;;     popq %rbp
+;;     retq
+;; asm sum
+;;     pushq %rbp
+;;     movq %rsp, %rbp
+;;     subq $0x20, %rsp
+;;     movq %r12, 0x10(%rsp)
+;;   block0:
+;;     movl %edi, <offset:1>+(%rsp)
+;;     call    first
+;;     ; UserStackMap { by_type: [(types::I32, CompoundBitSet {0})], sp_to_sized_stack_slots: None }
+;;     movq %rax, %r12
+;;     movl <offset:1>+(%rsp), %edi
+;;     testl %edi, %edi
+;;     jz #trap=user11
+;;     call    first
+;;     movq %r12, %rcx
+;;     leal (%rcx, %rax), %eax
+;;     movq 0x10(%rsp), %r12
+;;     addq $0x20, %rsp
+;;     movq %rbp, %rsp
+;;     popq %rbp
+;;     retq
+;; asm call
+;;     pushq %rbp
+;;     movq %rsp, %rbp
+;;   block0:
+;;     movq    %r15, %r8
+;;     movl %esi, %esi
+;;     shlq $0x4, %rsi
+;;     movq -0x70000000(%r8, %rsi), %r8
+;;     call    *%r8
 ;;     movq %rbp, %rsp
 ;;     popq %rbp
 ;;     retq

@@ -157,7 +157,7 @@ impl Translator<'_> {
 
     fn array_len(&mut self, array: Value) -> Value {
         let address = self.object_address(array);
-        let flags = self.fallible(Region::Header, TrapCode::NullArrayReference);
+        let flags = self.access_through(array, Region::Header, TrapCode::NullArrayReference);
         self.ins().load(I32, flags, address, place(ARRAY_LEN))
     }
 

@@ -227,7 +227,7 @@ impl Translator<'_> {
     /// The function that the topmost operand refers to; null traps. Its type is known.
     fn callee_by_reference(&mut self, ty: TypeIndex) -> Target {
         let reference = self.pop();
-        self.ins().trapz(reference, trap_code(TrapCode::NullFunctionReference));
+        self.trap_if_null(reference, TrapCode::NullFunctionReference);
         let entry = self.func_ref_address(reference);
         let flags = self.trusted(Region::Functions);
         let code = self.ins().load(I64, flags, entry, FUNCTIONS_OFFSET + VmFuncRef::CODE);

@@ -20,6 +20,8 @@ pub struct Frame {
     results_len: usize,
     /// Height of the operand stack below the block's parameters.
     pub(super) height: usize,
+    /// What was learnt before the block: see [`super::known::Facts::mark`].
+    pub(super) facts_mark: usize,
 }
 
 pub enum FrameKind {
@@ -43,6 +45,7 @@ pub enum FrameKind {
         otherwise: Block,
         /// The parameters, once more for the `else`.
         params: Vec<Value>,
+        condition: Value,
     },
 }
 
@@ -56,6 +59,7 @@ impl Translator<'_> {
             params_len: 0,
             results_len: ty.results.len(),
             height: self.stack.len(),
+            facts_mark: self.facts.mark(),
         });
     }
 
@@ -120,6 +124,7 @@ impl Translator<'_> {
             params_len: params.len(),
             results_len: results.len(),
             height: self.stack.len() - params.len(),
+            facts_mark: self.facts.mark(),
         });
     }
 
@@ -144,23 +149,26 @@ impl Translator<'_> {
 
         let (params, _) = self.block_types(ty);
         let params = self.peek_n(params.len()).to_vec();
-        self.push_frame(ty, FrameKind::If { otherwise, params });
+        self.push_frame(ty, FrameKind::If { otherwise, params, condition });
         self.enter(then);
+        self.facts.learn_condition(condition, true);
     }
 
     fn begin_else(&mut self) {
         let frame = self.frames.last_mut().expect("validated: `else` is in an `if`");
         let kind = std::mem::replace(&mut frame.kind, FrameKind::Block);
-        let FrameKind::If { otherwise, params } = kind else {
+        let FrameKind::If { otherwise, params, condition } = kind else {
             unreachable!("validated: `else` is in an `if`");
         };
-        let height = frame.height;
+        let (height, facts_mark) = (frame.height, frame.facts_mark);
         if self.is_reachable {
             self.jump_to_exit();
         }
         self.stack.truncate(height);
         self.stack.extend(params);
         self.enter(otherwise);
+        self.facts.forget(facts_mark);
+        self.facts.learn_condition(condition, false);
         self.is_reachable = true;
     }
 
@@ -183,11 +191,13 @@ impl Translator<'_> {
         if frame.is_exit_used {
             self.builder.seal_block(frame.exit);
             self.enter(frame.exit);
+            self.facts.forget(frame.facts_mark);
             self.stack.truncate(frame.height);
             self.stack.extend_from_slice(self.builder.block_params(frame.exit));
             self.is_reachable = true;
         }
         if !self.is_reachable {
+            self.facts.forget(frame.facts_mark);
             self.stack.truncate(frame.height);
         } else if self.frames.is_empty() {
             self.emit_return(frame.results_len);
@@ -211,6 +221,7 @@ impl Translator<'_> {
         self.ins().brif(condition, target, &args, next, &[]);
         self.builder.seal_block(next);
         self.enter(next);
+        self.facts.learn_condition(condition, false);
     }
 
     /// Branches if the topmost operand is null, which it then drops.
@@ -222,6 +233,7 @@ impl Translator<'_> {
         self.ins().brif(reference, next, &[], target, &args);
         self.builder.seal_block(next);
         self.enter(next);
+        self.facts.learn_non_null(reference);
         self.push(reference);
     }
 

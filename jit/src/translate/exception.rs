@@ -227,7 +227,7 @@ impl Translator<'_> {
             self.jump_to_exit();
         }
         let frame = self.frames.last_mut().expect("validated: `catch` is in a `try`");
-        let height = frame.height;
+        let (height, facts_mark) = (frame.height, frame.facts_mark);
         let kind = std::mem::replace(&mut frame.kind, FrameKind::Block);
         let mut tried = match kind {
             FrameKind::Try(tried) => tried,
@@ -239,6 +239,7 @@ impl Translator<'_> {
         // All calls of the body are behind, so nothing else leads here.
         self.builder.seal_block(clause.landing);
         self.enter(clause.landing);
+        self.facts.forget(facts_mark);
         self.is_reachable = true;
         let (exception, values) = self.landing_params(clause.landing);
         let payload = self.payload(clause.tag, values);

@@ -12,7 +12,7 @@ use super::{Scope, Translator};
 use crate::signature::value_type;
 use crate::vm::context::FuncId;
 use crate::vm::instance::{Definitions, Instance};
-use crate::vm::types::{DefinedFuncIndex, FuncIndex, ValType};
+use crate::vm::types::{DefinedFuncIndex, FuncIndex};
 
 /// Most bytes of a body that is inlined.
 const BODY_BYTES_MAX: usize = 100;
@@ -163,12 +163,8 @@ impl<'a> Policy<'a> {
         let body = body(definer, defined).filter(|body| body.range().len() <= BODY_BYTES_MAX)?;
         let is_leaf = judge(&body).ok()??;
         let index = FuncIndex(definer.module.imported_functions + defined.0);
-        // What the collector may move is known by the types of one module.
         let ty = definer.module.func_type(index);
         if ty.params.len() + ty.results.len() > VALUES_MAX {
-            return None;
-        }
-        if ty.params.iter().chain(&ty.results).any(|ty| matches!(ty, ValType::Ref(_))) {
             return None;
         }
         Some(Candidate {
@@ -203,10 +199,7 @@ impl RangeLen for std::ops::Range<u64> {
 fn judge(body: &FunctionBody<'_>) -> wasmparser::Result<Option<bool>> {
     let mut locals = 0_u32;
     for local in body.get_locals_reader()? {
-        let (count, ty) = local?;
-        if matches!(ty, wasmparser::ValType::Ref(_)) {
-            return Ok(None);
-        }
+        let (count, _) = local?;
         locals = locals.saturating_add(count);
     }
     let (mut cost, mut is_leaf) = (0, true);
@@ -233,7 +226,6 @@ fn judge(body: &FunctionBody<'_>) -> wasmparser::Result<Option<bool>> {
             | Operator::Throw { .. }
             | Operator::ThrowRef
             | Operator::Rethrow { .. } => return Ok(None),
-            op if is_gc(&op) => return Ok(None),
             Operator::BrTable { targets } => cost += 1 + targets.len(),
             op => {
                 is_leaf &= !super::call::is_call(&op);
@@ -243,21 +235,6 @@ fn judge(body: &FunctionBody<'_>) -> wasmparser::Result<Option<bool>> {
     }
     let cost_max = if is_leaf { LEAF_COST_MAX } else { WRAPPER_COST_MAX };
     Ok((cost <= cost_max && locals <= LOCALS_MAX).then_some(is_leaf))
-}
-
-/// Whether an instruction deals with objects of the collector's.
-fn is_gc(op: &Operator<'_>) -> bool {
-    macro_rules! by_proposal {
-        ($(@$proposal:ident $op:ident $({ $($arg:ident: $ty:ty),* })? => $visit:ident ($($arity:tt)*))*) => {
-            match op {
-                $(Operator::$op { .. } => by_proposal!(is_gc $proposal),)*
-                _ => true,
-            }
-        };
-        (is_gc gc) => { true };
-        (is_gc $other:ident) => { false };
-    }
-    wasmparser::for_each_operator!(by_proposal)
 }
 
 /// What a function may still inline.

@@ -168,6 +168,7 @@ impl Translator<'_> {
         let operand = self.pop();
         let is_zero = self.ins().icmp_imm_u(IntCC::Equal, operand, 0);
         self.push_truth(is_zero);
+        self.facts.note_opposite(self.peek_n(1)[0], operand);
     }
 
     fn compare(&mut self, condition: IntCC) {

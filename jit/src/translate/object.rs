@@ -46,7 +46,11 @@ impl Translator<'_> {
                 let (object, value) = self.pop2();
                 let (field, at) = self.field(TypeIndex(*struct_type_index), *field_index);
                 let address = self.object_address(object);
-                let flags = self.fallible(Region::Field(at), TrapCode::NullStructureReference);
+                let flags = self.access_through(
+                    object,
+                    Region::Field(at),
+                    TrapCode::NullStructureReference,
+                );
                 self.store_storage(field.storage, flags, value, address, place(at));
             }
             _ => return false,
@@ -69,7 +73,8 @@ impl Translator<'_> {
 
     fn layout(&mut self, ty: TypeIndex) -> &StructLayout {
         let module = self.scope.module;
-        self.layouts.entry(ty).or_insert_with(|| match &module.declarations[ty.index()].shape {
+        let id = self.scope.instance.types[ty.index()];
+        self.layouts.entry(id).or_insert_with(|| match &module.declarations[ty.index()].shape {
             Shape::Struct(fields) => StructLayout::new(fields),
             _ => unreachable!("validated: type {} is one of structs", ty.0),
         })
@@ -147,7 +152,8 @@ impl Translator<'_> {
         let object = self.pop();
         let (field, at) = self.field(ty, field);
         let address = self.object_address(object);
-        let flags = self.fallible(Region::Field(at), TrapCode::NullStructureReference);
+        let flags =
+            self.access_through(object, Region::Field(at), TrapCode::NullStructureReference);
         let value = self.load_storage(field.storage, is_signed, flags, address, place(at));
         self.push(value);
     }
@@ -159,6 +165,21 @@ impl Translator<'_> {
         let distance = self.ins().ishl_imm_u(distance, unit_log2);
         let context = self.context();
         self.ins().iadd(context, distance)
+    }
+
+    /// Flags of an access to an object, which faults if the reference is null. Behind it that is
+    /// known not to be so.
+    pub(super) fn access_through(
+        &mut self,
+        object: Value,
+        region: Region,
+        code: TrapCode,
+    ) -> MemFlagsData {
+        if self.facts.of(object).is_non_null {
+            return self.trusted(region);
+        }
+        self.facts.learn_non_null(object);
+        self.fallible(region, code)
     }
 
     /// Flags of an access that faults where the reference is null.

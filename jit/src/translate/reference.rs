@@ -5,6 +5,7 @@ use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value};
 use wasmparser::Operator;
 
+use super::known::{Bound, Known};
 use super::region::Region;
 use super::{Translator, trap_code};
 use crate::decode::heap_type;
@@ -12,17 +13,6 @@ use crate::vm::code::TrapCode;
 use crate::vm::context::{FUNCTIONS_OFFSET, HEAP_START, VmContext, VmFuncRef};
 use crate::vm::layout::{ARRAY_BIT, TYPE_ROW_BYTES, header};
 use crate::vm::types::{HeapType, RefType, Shape, TypeIndex, ValType};
-
-/// What is known of a reference that the collector may change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bound {
-    /// It may be anything: an object, a number, something of the host's.
-    Any,
-    /// An object or a number.
-    Eq,
-    /// An object.
-    Object,
-}
 
 impl Translator<'_> {
     pub(super) fn reference(&mut self, op: &Operator<'_>) -> bool {
@@ -68,39 +58,68 @@ impl Translator<'_> {
         true
     }
 
-    /// What is known of values of a type if the collector may change them; else `None`.
+    /// What values of a type refer to, if the collector may change them; else `None`.
     pub(super) fn bound(&self, ty: ValType) -> Option<Bound> {
         let ValType::Ref(RefType { heap, .. }) = ty else { return None };
         match heap {
             HeapType::Any | HeapType::Extern => Some(Bound::Any),
             HeapType::Eq => Some(Bound::Eq),
-            HeapType::Struct | HeapType::Array => Some(Bound::Object),
+            HeapType::Array => Some(Bound::Object),
+            HeapType::Struct => Some(Bound::Struct),
             HeapType::Concrete(index) => {
-                let shape = &self.scope.module.declarations[index.index()].shape;
-                (*shape != Shape::Func).then_some(Bound::Object)
+                match self.scope.module.declarations[index.index()].shape {
+                    Shape::Func => None,
+                    Shape::Array(_) => Some(Bound::Object),
+                    Shape::Struct(_) => Some(Bound::Struct),
+                }
             }
             _ => None,
         }
     }
 
-    /// Notes that `value` is of type `ty`: if the collector may change it, it is in the stack maps
-    /// of calls that it lives across.
+    /// What a type says of its values.
+    fn known_by_type(&self, ty: RefType) -> Known {
+        let bound = self.bound(ValType::Ref(ty)).unwrap_or(Bound::Any);
+        Known { bound, is_non_null: !ty.is_nullable }
+    }
+
+    /// Notes that `value`, which was just made, is of type `ty`: if the collector may change it, it is
+    /// in the stack maps of calls that it lives across.
     pub(super) fn note(&mut self, value: Value, ty: ValType) {
-        if let Some(bound) = self.bound(ty) {
+        if self.bound(ty).is_some() {
             self.builder.declare_value_needs_stack_map(value);
-            self.bounds.insert(value, bound);
+        }
+        if let ValType::Ref(ty) = ty {
+            let known = self.known_by_type(ty);
+            self.facts.define(value, known);
         }
     }
 
-    /// Notes that `value` refers to an object.
+    /// Notes that `value`, which was just made, refers to an object.
     pub(super) fn note_object(&mut self, value: Value) {
         self.builder.declare_value_needs_stack_map(value);
-        self.bounds.insert(value, Bound::Object);
+        self.facts.define(value, Known { bound: Bound::Object, is_non_null: true });
+    }
+
+    /// Notes that `value` is of type `ty` from here on.
+    pub(super) fn learn_type(&mut self, value: Value, ty: ValType) {
+        if let ValType::Ref(ty) = ty {
+            let known = self.known_by_type(ty);
+            self.facts.learn(value, known);
+        }
+    }
+
+    /// Traps if a reference is null.
+    pub(super) fn trap_if_null(&mut self, reference: Value, code: TrapCode) {
+        if !self.facts.of(reference).is_non_null {
+            self.ins().trapz(reference, trap_code(code));
+            self.facts.learn_non_null(reference);
+        }
     }
 
     fn non_null_i31(&mut self) -> Value {
         let reference = self.pop();
-        self.ins().trapz(reference, trap_code(TrapCode::NullI31Reference));
+        self.trap_if_null(reference, TrapCode::NullI31Reference);
         reference
     }
 
@@ -108,7 +127,7 @@ impl Translator<'_> {
         let reference = self.pop();
         let (yes, no) = (self.builder.create_block(), self.builder.create_block());
         let done = self.block_with_params(&[I32]);
-        self.branch_by_type(reference, to, yes, no);
+        self.branch_by_type(reference, to, yes, no, None);
         for (block, answer) in [(yes, 1), (no, 0)] {
             self.enter(block);
             let answer = self.imm32(answer);
@@ -123,11 +142,12 @@ impl Translator<'_> {
     fn cast(&mut self, to: RefType) {
         let reference = self.peek_n(1)[0];
         let (yes, no) = (self.builder.create_block(), self.builder.create_block());
-        self.branch_by_type(reference, to, yes, no);
+        self.branch_by_type(reference, to, yes, no, Some(TrapCode::CastFailure));
         self.builder.set_cold_block(no);
         self.enter(no);
         self.ins().trap(trap_code(TrapCode::CastFailure));
         self.enter(yes);
+        self.learn_type(reference, ValType::Ref(to));
     }
 
     /// Branches, if the topmost operand is of a type or if it is not; it stays where it is.
@@ -135,18 +155,30 @@ impl Translator<'_> {
         let reference = self.peek_n(1)[0];
         let (taken, next) = (self.builder.create_block(), self.builder.create_block());
         let (yes, no) = if is_wanted { (taken, next) } else { (next, taken) };
-        self.branch_by_type(reference, to, yes, no);
+        self.branch_by_type(reference, to, yes, no, None);
         self.enter(taken);
         let (target, count) = self.target(depth);
         self.jump_to(target, count);
         self.enter(next);
+        if !is_wanted {
+            self.learn_type(reference, ValType::Ref(to));
+        } else if to.is_nullable {
+            self.facts.learn_non_null(reference);
+        }
     }
 
     /// Ends the block with a branch to `yes` if `reference` is of type `to`, and to `no` if it is
-    /// not. Nothing else leads to either.
-    fn branch_by_type(&mut self, reference: Value, to: RefType, yes: Block, no: Block) {
+    /// not. Nothing else leads to either. `trap` is what `no` does, if that is all it does.
+    fn branch_by_type(
+        &mut self,
+        reference: Value,
+        to: RefType,
+        yes: Block,
+        no: Block,
+        trap: Option<TrapCode>,
+    ) {
         let on_null = if to.is_nullable { yes } else { no };
-        let bound = self.bounds.get(&reference).copied().unwrap_or(Bound::Any);
+        let Known { bound, is_non_null } = self.facts.of(reference);
         match to.heap {
             HeapType::None | HeapType::NoFunc | HeapType::NoExtern | HeapType::NoExn => {
                 self.ins().brif(reference, no, &[], on_null, &[]);
@@ -172,14 +204,19 @@ impl Translator<'_> {
             HeapType::Struct | HeapType::Array => {
                 self.go_on_unless_null(reference, on_null);
                 self.go_on_if_object(reference, bound, no);
-                let header = self.header(reference);
+                let header = self.header(reference, None);
                 let bit = self.ins().band_imm_u(header, i64::from(ARRAY_BIT));
                 let (array, other) = if to.heap == HeapType::Array { (yes, no) } else { (no, yes) };
                 self.ins().brif(bit, array, &[], other, &[]);
             }
             HeapType::Concrete(ty) => {
-                self.go_on_unless_null(reference, on_null);
-                self.branch_by_declared_type(reference, bound, ty, yes, no);
+                // Where null is no object of the type either, its header faults.
+                let null_trap = trap.filter(|_| !to.is_nullable && bound >= Bound::Object);
+                if null_trap.is_none() {
+                    self.go_on_unless_null(reference, on_null);
+                }
+                let null_trap = null_trap.filter(|_| !is_non_null);
+                self.branch_by_declared_type((reference, bound), ty, (yes, no), null_trap);
             }
             HeapType::Canonical(_) => unreachable!("a module names types by their indices"),
         }
@@ -189,11 +226,10 @@ impl Translator<'_> {
 
     fn branch_by_declared_type(
         &mut self,
-        reference: Value,
-        bound: Bound,
+        (reference, bound): (Value, Bound),
         ty: TypeIndex,
-        yes: Block,
-        no: Block,
+        (yes, no): (Block, Block),
+        null_trap: Option<TrapCode>,
     ) {
         let declaration = &self.scope.module.declarations[ty.index()];
         let id = self.scope.instance.types[ty.index()];
@@ -201,7 +237,7 @@ impl Translator<'_> {
             self.func_type(reference)
         } else {
             self.go_on_if_object(reference, bound, no);
-            self.header(reference)
+            self.header(reference, null_trap)
         };
         let is_equal = self.builder.ins().icmp_imm_u(
             IntCC::Equal,
@@ -216,7 +252,11 @@ impl Translator<'_> {
             translator.ins().brif(is_equal, yes, &[], other, &[]);
         });
         self.enter(other);
-        let found = self.ins().band_imm_u(found, i64::from(!ARRAY_BIT));
+        let is_plain = declaration.shape == Shape::Func || bound == Bound::Struct;
+        let found = match is_plain {
+            true => found,
+            false => self.ins().band_imm_u(found, i64::from(!ARRAY_BIT)),
+        };
         let context = self.context();
         let flags = self.constant(Region::Context);
         let rows = self.ins().load(I64, flags, context, VmContext::TYPE_ROWS);
@@ -250,6 +290,9 @@ impl Translator<'_> {
     }
 
     fn go_on_unless_null(&mut self, reference: Value, on_null: Block) {
+        if self.facts.of(reference).is_non_null {
+            return;
+        }
         let next = self.next_block(|translator, next| {
             translator.ins().brif(reference, next, &[], on_null, &[]);
         });
@@ -258,7 +301,7 @@ impl Translator<'_> {
 
     /// Goes to `no` if a reference that is not null refers to no object.
     fn go_on_if_object(&mut self, reference: Value, bound: Bound, no: Block) {
-        if bound != Bound::Object {
+        if bound < Bound::Object {
             let bit = self.ins().band_imm_u(reference, 1);
             let next = self.next_block(|translator, next| {
                 translator.ins().brif(bit, no, &[], next, &[]);
@@ -280,10 +323,13 @@ impl Translator<'_> {
         self.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, reference, start)
     }
 
-    /// The header of an object; the reference is not null.
-    fn header(&mut self, reference: Value) -> Value {
+    /// The header of an object; the reference is not null, or traps so.
+    fn header(&mut self, reference: Value, null_trap: Option<TrapCode>) -> Value {
         let address = self.object_address(reference);
-        let flags = self.trusted(Region::Header);
+        let flags = match null_trap {
+            Some(code) => self.fallible(Region::Header, code),
+            None => self.trusted(Region::Header),
+        };
         self.ins().load(I32, flags, address, super::object::place(0))
     }
 

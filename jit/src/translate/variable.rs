@@ -7,7 +7,7 @@ use cranelift_frontend::Variable;
 use wasmparser::Operator;
 
 use super::region::Region;
-use super::{Translator, decoded_type, trap_code};
+use super::{Translator, decoded_type};
 use crate::signature::value_type;
 use crate::vm::code::TrapCode;
 use crate::vm::context::VmContext;
@@ -21,9 +21,7 @@ impl Translator<'_> {
             Operator::LocalGet { local_index } => {
                 let (variable, ty) = self.scope.locals[*local_index as usize];
                 let value = self.builder.use_var(variable);
-                if let Some(bound) = self.bound(ty) {
-                    self.bounds.entry(value).or_insert(bound);
-                }
+                self.learn_type(value, ty);
                 self.push(value);
             }
             Operator::LocalSet { local_index } => {
@@ -49,10 +47,14 @@ impl Translator<'_> {
                 let null = self.imm32(0);
                 self.push(null);
             }
-            Operator::RefIsNull => self.test_zero(),
+            Operator::RefIsNull => {
+                let reference = self.peek_n(1)[0];
+                self.test_zero();
+                self.facts.note_null_test(self.peek_n(1)[0], reference);
+            }
             Operator::RefAsNonNull => {
                 let reference = self.peek_n(1)[0];
-                self.ins().trapz(reference, trap_code(TrapCode::NullReference));
+                self.trap_if_null(reference, TrapCode::NullReference);
             }
             Operator::RefFunc { function_index } => {
                 let func = self.scope.instance.functions[*function_index as usize].func;
