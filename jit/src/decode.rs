@@ -168,7 +168,7 @@ impl Decoder {
                 for export in section {
                     let export = export?;
                     let entity = entity(export.kind, export.index);
-                    module.exports.push(Export { name: export.name.to_owned(), entity });
+                    module.exports.push(Export { name: export.name.into(), entity });
                 }
             }
             Payload::StartSection { func, .. } => module.start = Some(FuncIndex(func)),

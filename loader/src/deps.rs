@@ -1,5 +1,6 @@
 //! Reading a module and, breadth first, every dso that it needs and that is not loaded yet.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -170,12 +171,19 @@ fn read_needed(
     mark: DsoId,
 ) -> Result<Vec<Missing>, LoadError> {
     let mut missing = Vec::new();
+    // Who has no runpath finds the same file under a name as everybody else who has none.
+    let mut found_before = HashMap::<String, DsoId>::new();
     let mut next = mark;
     while let Some(dso) = map.find(next) {
         let asker = dso.id;
         let names = dso.dylink.as_ref().map(|dylink| dylink.needed.clone()).unwrap_or_default();
         for needed in names {
             let dso = map.dso(asker);
+            let is_usual = dso.dylink.as_ref().is_some_and(|dylink| dylink.runpath.is_empty());
+            if let Some(id) = found_before.get(&needed).filter(|_| is_usual) {
+                add_needed(map, asker, *id);
+                continue;
+            }
             match search.library(&needed, Some(dso)) {
                 Ok(found) => {
                     let id = match map.by_identity(found.identity) {
@@ -183,6 +191,9 @@ fn read_needed(
                         None => load(map, cache, found, Some(asker), false)?,
                     };
                     add_needed(map, asker, id);
+                    if is_usual {
+                        found_before.insert(needed, id);
+                    }
                 }
                 // A preload or an earlier `dlopen` by path can be what is needed.
                 Err(searched) => match map.by_name(&needed) {
@@ -269,10 +280,10 @@ fn load(
         found_as,
         identity,
         origin,
-        symbols: match &dialect {
+        symbols: Arc::new(match &dialect {
             Dialect::Dyninfo(info) => SymbolTable::of_dyninfo(info, &module, is_main),
             _ => SymbolTable::of_module(&module, dylink.as_ref()),
-        },
+        }),
         module: Arc::new(module),
         decoded_in,
         dylink,

@@ -9,7 +9,7 @@ use crate::dso::{DsoId, DsoState};
 use crate::error::{LoadError, Mismatch};
 use crate::linker::{Linker, lock};
 use crate::resolve::{address, find_among, find_global, find_in_scopes};
-use crate::symbol::{Symbol, SymbolKind};
+use crate::symbol::{HashedName, Symbol, SymbolKind};
 
 /// The scopes of the dso that asks.
 const RTLD_DEFAULT: u32 = 0;
@@ -58,19 +58,20 @@ fn find(
     name: &str,
 ) -> Result<(DsoId, Symbol), LoadError> {
     let (map, global) = (&linker.map, &linker.global);
+    let hashed = HashedName::new(name);
     // While destructors run their dsos are still found.
     let latest = DsoState::Closing;
     let (found, whom) = match handle {
-        RTLD_DEFAULT => (find_in_scopes(map, global, map.dso(asker), name, latest), asker),
-        RTLD_NEXT => (find_among(map, &next_of(linker, asker), name, latest), asker),
+        RTLD_DEFAULT => (find_in_scopes(map, global, map.dso(asker), hashed, latest), asker),
+        RTLD_NEXT => (find_among(map, &next_of(linker, asker), hashed, latest), asker),
         _ => {
             let id = dso_of_handle(linker, handle)?;
             let dso = map.dso(id);
             let found = if dso.is_main {
-                find_global(map, global, name, latest)
+                find_global(map, global, hashed, latest)
             } else {
                 let searchlist = dso.searchlist.clone().unwrap_or_else(|| map.closure(id));
-                find_among(map, &searchlist, name, latest)
+                find_among(map, &searchlist, hashed, latest)
             };
             (found, id)
         }

@@ -16,7 +16,7 @@ use crate::dialect::dyninfo::{self, Dyninfo};
 use crate::dialect::flat::Flat;
 use crate::dylink::{Dylink, Room};
 use crate::search::FileIdentity;
-use crate::symbol::{Symbol, SymbolTable};
+use crate::symbol::{Symbol, SymbolTable, is_never_symbol};
 
 /// A dso, by its position in the link map. Ids are given out in load order, and never twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -87,7 +87,7 @@ pub struct Dso {
     /// The dso that asked for it first; `None` for the main program and what was opened by name.
     pub needed_by: Option<DsoId>,
     /// What it defines.
-    pub symbols: SymbolTable,
+    pub symbols: Arc<SymbolTable>,
     /// Where it was placed.
     pub bias: LoadBias,
     /// Its data, part of the process memory.
@@ -237,14 +237,17 @@ impl Dso {
     /// Whether it exports the stack pointer, as a main program that places itself does.
     #[must_use]
     pub fn exports_stack_pointer(&self) -> bool {
-        matches!(self.module.export("__stack_pointer"), Some(Entity::Global(_)))
+        matches!(self.symbols.own("__stack_pointer"), Some(Entity::Global(_)))
             && !self.is_relocatable()
     }
 
     /// The exported function called `name`.
     #[must_use]
     pub fn exported_function(&self, name: &str) -> Option<FuncIndex> {
-        match self.module.export(name) {
+        // What only the loader asks for is found without a look at all exports.
+        let is_own = is_never_symbol(name);
+        let entity = if is_own { self.symbols.own(name) } else { self.module.export(name) };
+        match entity {
             Some(Entity::Func(func)) => Some(func),
             _ => None,
         }
@@ -263,7 +266,7 @@ impl Dso {
     /// File name without its extension: the module name by which a plain module imports from it.
     #[must_use]
     pub fn stem(&self) -> &str {
-        Path::new(&*self.name).file_stem().and_then(|stem| stem.to_str()).unwrap_or(&self.name)
+        stem(&self.name)
     }
 
     /// Address of a data symbol that it defines; `None` for what has none.
@@ -290,6 +293,11 @@ impl Dso {
             ("__table_base32", self.bias.table_base.into()),
         ]
     }
+}
+
+/// A file name without its extension.
+pub(crate) fn stem(name: &str) -> &str {
+    Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or(name)
 }
 
 impl fmt::Display for LoadBias {

@@ -160,7 +160,7 @@ fn name_in(module: &Module, position: usize) -> Option<String> {
         Entity::Tag(tag) if tag.index() == position => Some(&export.name),
         _ => None,
     });
-    imported.or(exported).cloned()
+    imported.map(String::as_str).or(exported.map(|name| &**name)).map(str::to_owned)
 }
 
 /// The readable form of the name of a type.

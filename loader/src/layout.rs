@@ -277,7 +277,7 @@ fn table_range(dso: &Dso, first: u64) -> Result<Range<u32>, LoadError> {
 
 /// Size and alignment of the thread-local block that a dso asks for.
 fn tls_block(dso: &Dso) -> Option<(u64, u64)> {
-    dso.module.export("__wasm_init_tls")?;
+    dso.exported_function("__wasm_init_tls")?;
     let size = crate::symbol::exported_constant(&dso.module, "__tls_size")?;
     let align = crate::symbol::exported_constant(&dso.module, "__tls_align").unwrap_or(1);
     let is_sane = (1..=u64::from(u32::MAX)).contains(&size) && align <= PAGE_BYTES;

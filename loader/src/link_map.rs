@@ -1,9 +1,9 @@
 //! The link map: every dso of the process, in load order.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use crate::dso::{Dso, DsoId, DsoState};
+use crate::dso::{self, Dso, DsoId, DsoState};
 use crate::order::{self, Dependencies};
 use crate::search::FileIdentity;
 
@@ -15,6 +15,8 @@ pub struct LinkMap {
     /// Ids of dsos that stay are never given out twice.
     next_id: u32,
     by_identity: HashMap<FileIdentity, DsoId>,
+    /// Those that are not on their way out, by their file names without extension.
+    by_stem: HashMap<String, BTreeSet<DsoId>>,
 }
 
 impl LinkMap {
@@ -28,6 +30,7 @@ impl LinkMap {
     pub(crate) fn push(&mut self, dso: Dso) {
         assert_eq!(dso.id, self.next_id(), "`{}` has another dso's place", dso.name);
         self.by_identity.insert(dso.identity, dso.id);
+        self.by_stem.entry(dso.stem().to_owned()).or_default().insert(dso.id);
         self.next_id += 1;
         self.dsos.insert(dso.id, dso);
     }
@@ -36,7 +39,7 @@ impl LinkMap {
     pub(crate) fn truncate(&mut self, mark: DsoId) -> Vec<Dso> {
         let removed: Vec<Dso> = self.dsos.split_off(&mark).into_values().collect();
         for dso in &removed {
-            self.by_identity.remove(&dso.identity);
+            self.forget_names(dso.id, dso.identity, dso.stem());
         }
         self.next_id = mark.0;
         removed
@@ -47,8 +50,18 @@ impl LinkMap {
         for id in ids {
             let dso = self.dso_mut(*id);
             dso.state = DsoState::Closing;
-            let identity = dso.identity;
-            self.by_identity.remove(&identity);
+            let (identity, stem) = (dso.identity, dso.stem().to_owned());
+            self.forget_names(*id, identity, &stem);
+        }
+    }
+
+    fn forget_names(&mut self, id: DsoId, identity: FileIdentity, stem: &str) {
+        self.by_identity.remove(&identity);
+        if let Some(ids) = self.by_stem.get_mut(stem) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_stem.remove(stem);
+            }
         }
     }
 
@@ -167,13 +180,14 @@ impl LinkMap {
     /// The first dso with this file name.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<DsoId> {
-        self.iter().find(|dso| &*dso.name == name).map(|dso| dso.id)
+        let ids = self.by_stem.get(dso::stem(name))?;
+        ids.iter().copied().find(|id| *self.dso(*id).name == *name)
     }
 
     /// The first dso with this file name without extension.
     #[must_use]
     pub fn by_stem(&self, stem: &str) -> Option<DsoId> {
-        self.iter().find(|dso| dso.stem() == stem).map(|dso| dso.id)
+        self.by_stem.get(stem)?.first().copied()
     }
 
     /// Every dso, in load order.

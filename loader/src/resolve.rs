@@ -26,7 +26,7 @@ use crate::layout::Space;
 use crate::link_map::LinkMap;
 use crate::linker::Linker;
 use crate::scope::Scope;
-use crate::symbol::{Symbol, SymbolKind};
+use crate::symbol::{HashedName, Symbol, SymbolKind};
 use crate::unbound::Unbound;
 
 pub(crate) use address::address;
@@ -440,21 +440,22 @@ impl Resolver<'_> {
 /// The definition of `name` that `asker` sees: in its scopes, the global one usually first, then
 /// its own.
 fn find(map: &LinkMap, global: &Scope, asker: &Dso, name: &str) -> Option<(DsoId, Symbol)> {
+    let name = HashedName::new(name);
     if asker.flat().is_some() {
         // It sees what stands behind it first, and its own exports never.
         let visible = |id: DsoId| visible(map, id, name);
         let found = asker.flat_scope.iter().copied().find_map(visible);
-        let in_global = || global.find_symbol(name);
+        let in_global = || global.find_hashed(name);
         return found.or_else(|| in_global().filter(|(id, _)| *id != asker.id));
     }
     // What is on its way out is bound to nothing new.
     let latest = asker.state.max(DsoState::Constructed);
     let found = find_in_scopes(map, global, asker, name, latest);
-    found.or_else(|| Some((asker.id, *asker.symbols.get_own(name)?)))
+    found.or_else(|| Some((asker.id, *asker.symbols.get_own_hashed(name)?)))
 }
 
-fn visible(map: &LinkMap, id: DsoId, name: &str) -> Option<(DsoId, Symbol)> {
-    Some((id, *map.dso(id).symbols.get(name)?))
+fn visible(map: &LinkMap, id: DsoId, name: HashedName<'_>) -> Option<(DsoId, Symbol)> {
+    Some((id, *map.dso(id).symbols.get_hashed(name)?))
 }
 
 /// The definition of `name` in the scopes of `asker`, of a dso whose state is `latest` at most.
@@ -462,7 +463,7 @@ pub(crate) fn find_in_scopes(
     map: &LinkMap,
     global: &Scope,
     asker: &Dso,
-    name: &str,
+    name: HashedName<'_>,
     latest: DsoState,
 ) -> Option<(DsoId, Symbol)> {
     asker.scopes.iter().find_map(|scope| match map.dso(*scope) {
@@ -475,10 +476,10 @@ pub(crate) fn find_in_scopes(
 pub(crate) fn find_global(
     map: &LinkMap,
     global: &Scope,
-    name: &str,
+    name: HashedName<'_>,
     latest: DsoState,
 ) -> Option<(DsoId, Symbol)> {
-    let found = global.find_symbol(name)?;
+    let found = global.find_hashed(name)?;
     if map.dso(found.0).state <= latest {
         return Some(found);
     }
@@ -489,7 +490,7 @@ pub(crate) fn find_global(
 pub(crate) fn find_among(
     map: &LinkMap,
     members: &[DsoId],
-    name: &str,
+    name: HashedName<'_>,
     latest: DsoState,
 ) -> Option<(DsoId, Symbol)> {
     let mut members = members.iter().filter(|id| map.dso(**id).state <= latest);

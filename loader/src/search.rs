@@ -57,7 +57,8 @@ pub(crate) struct Found {
 
 #[derive(Debug)]
 enum Content {
-    Open(File),
+    /// With its length.
+    Open(File, u64),
     Read(Vec<u8>),
 }
 
@@ -66,9 +67,16 @@ impl Found {
     pub(crate) fn read(self) -> io::Result<Vec<u8>> {
         match self.content {
             Content::Read(bytes) => Ok(bytes),
-            Content::Open(mut file) => {
+            Content::Open(mut file, 0) => {
                 let mut bytes = Vec::new();
                 file.read_to_end(&mut bytes)?;
+                Ok(bytes)
+            }
+            Content::Open(file, len) => {
+                let mut bytes = Vec::new();
+                bytes.try_reserve_exact(usize::try_from(len).unwrap_or(usize::MAX))?;
+                // Asked once how long it is: what is written behind that meanwhile is not read.
+                file.take(len).read_to_end(&mut bytes)?;
                 Ok(bytes)
             }
         }
@@ -175,7 +183,7 @@ pub(crate) fn host_path(path: &Path) -> io::Result<Found> {
         found_as: path.display().to_string(),
         identity: FileIdentity { device: metadata.dev(), inode: metadata.ino() },
         origin: Origin::Host(directory_of(path)),
-        content: Content::Open(file),
+        content: Content::Open(file, metadata.len()),
     })
 }
 

@@ -1,7 +1,10 @@
 //! Symbols: what a dso defines, by name.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, OnceLock};
+
+use hashbrown::HashTable;
 
 use dynvm_vm::module::{ConstExpr, ConstOp, Entity, EntityType, Import, Module};
 use dynvm_vm::types::{FuncIndex, GlobalIndex, TagIndex, ValType};
@@ -92,10 +95,53 @@ pub struct Symbol {
     pub visibility: Visibility,
 }
 
+/// A name with its hash, which is made once however many tables the name is looked up in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HashedName<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) hash: u64,
+}
+
+impl<'a> HashedName<'a> {
+    /// Names are the guest's: with a key that it does not know it cannot choose ones that collide.
+    pub(crate) fn new(name: &'a str) -> Self {
+        static KEY: OnceLock<RandomState> = OnceLock::new();
+        HashedName { name, hash: KEY.get_or_init(RandomState::new).hash_one(name) }
+    }
+}
+
+/// A name and what it is the name of.
+#[derive(Debug)]
+pub(crate) struct Definition {
+    pub(crate) name: Arc<str>,
+    pub(crate) hash: u64,
+    pub(crate) symbol: Symbol,
+}
+
+impl Definition {
+    fn new(name: &Arc<str>, symbol: Symbol) -> Self {
+        Definition { name: Arc::clone(name), hash: HashedName::new(name).hash, symbol }
+    }
+
+    pub(crate) fn is_of(&self, name: HashedName<'_>) -> bool {
+        self.hash == name.hash && *self.name == *name.name
+    }
+
+    pub(crate) fn is_visible(&self) -> bool {
+        self.symbol.visibility == Visibility::Default
+    }
+}
+
 /// What a dso defines, hashed by name.
 #[derive(Debug, Default)]
 pub struct SymbolTable {
-    symbols: HashMap<Arc<str>, Symbol>,
+    /// In the order of the exports; no name is there twice.
+    definitions: Vec<Definition>,
+    /// Positions in `definitions` by name, once a name was looked up here: what start-up loads is
+    /// looked up in the global scope instead.
+    index: OnceLock<HashTable<u32>>,
+    /// Exports that are never symbols.
+    own: Vec<(Arc<str>, Entity)>,
 }
 
 impl SymbolTable {
@@ -105,10 +151,11 @@ impl SymbolTable {
         let globals = ConstGlobals::of_module(module, &[]);
         let is_function = |import: &&Import| matches!(import.ty, EntityType::Func(_));
         let imported: Vec<&Import> = module.imports.iter().filter(is_function).collect();
-        // What is hashed once need not be hashed again while the table grows.
-        let mut symbols = HashMap::with_capacity(module.exports.len());
+        let mut definitions = Vec::with_capacity(module.exports.len());
+        let mut own = Vec::new();
         for export in &module.exports {
             if is_never_symbol(&export.name) {
+                own.push((Arc::clone(&export.name), export.entity));
                 continue;
             }
             let flags = dylink.map_or(SymbolFlags(0), |dylink| dylink.export_flags(&export.name));
@@ -122,9 +169,10 @@ impl SymbolTable {
             let binding = if flags.is_weak() { Binding::Weak } else { Binding::Global };
             let visibility =
                 if flags.is_hidden() { Visibility::Hidden } else { Visibility::Default };
-            symbols.insert(Arc::from(export.name.as_str()), Symbol { kind, binding, visibility });
+            let symbol = Symbol { kind, binding, visibility };
+            definitions.push(Definition::new(&export.name, symbol));
         }
-        SymbolTable { symbols }
+        SymbolTable { definitions, index: OnceLock::new(), own }
     }
 
     /// The symbols that a `dyninfo` section defines. The main program's data stay where they were
@@ -142,41 +190,77 @@ impl SymbolTable {
             let (binding, visibility) = (Binding::Global, Visibility::Default);
             (Arc::from(name), Symbol { kind, binding, visibility })
         };
-        SymbolTable { symbols: data.chain(functions).map(symbol).collect() }
+        // Of several under one name the last one stays.
+        let symbols: HashMap<Arc<str>, Symbol> = data.chain(functions).map(symbol).collect();
+        let definitions = symbols.iter().map(|(name, symbol)| Definition::new(name, *symbol));
+        let mut definitions: Vec<Definition> = definitions.collect();
+        definitions.sort_by(|one, other| one.name.cmp(&other.name));
+        let own = module.exports.iter().filter(|export| is_never_symbol(&export.name));
+        let own = own.map(|export| (Arc::clone(&export.name), export.entity)).collect();
+        SymbolTable { definitions, index: OnceLock::new(), own }
     }
 
     /// The definition of `name` that other dsos see.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Symbol> {
-        self.symbols.get(name).filter(|symbol| symbol.visibility == Visibility::Default)
+        self.get_hashed(HashedName::new(name))
+    }
+
+    /// The same for a name that was hashed before.
+    pub(crate) fn get_hashed(&self, name: HashedName<'_>) -> Option<&Symbol> {
+        let found = self.find(name).filter(|definition| definition.is_visible());
+        found.map(|definition| &definition.symbol)
     }
 
     /// The definition of `name` that the dso itself sees.
     #[must_use]
     pub fn get_own(&self, name: &str) -> Option<&Symbol> {
-        self.symbols.get(name)
+        self.get_own_hashed(HashedName::new(name))
     }
 
-    /// Definitions that other dsos see.
-    pub fn visible(&self) -> impl Iterator<Item = (&Arc<str>, &Symbol)> {
-        self.iter().filter(|(_, symbol)| symbol.visibility == Visibility::Default)
+    /// The same for a name that was hashed before.
+    pub(crate) fn get_own_hashed(&self, name: HashedName<'_>) -> Option<&Symbol> {
+        self.find(name).map(|definition| &definition.symbol)
+    }
+
+    fn find(&self, name: HashedName<'_>) -> Option<&Definition> {
+        let index = self.index.get_or_init(|| {
+            let mut index = HashTable::with_capacity(self.definitions.len());
+            for (position, definition) in (0..).zip(&self.definitions) {
+                let hash = |position: &u32| self.definitions[*position as usize].hash;
+                index.insert_unique(definition.hash, position, hash);
+            }
+            index
+        });
+        let is_it = |position: &u32| self.definitions[*position as usize].is_of(name);
+        index.find(name.hash, is_it).map(|position| &self.definitions[*position as usize])
+    }
+
+    /// What is exported under a name that is never a symbol.
+    pub(crate) fn own(&self, name: &str) -> Option<Entity> {
+        self.own.iter().find(|(own, _)| **own == *name).map(|(_, entity)| *entity)
+    }
+
+    /// Every definition, in order.
+    pub(crate) fn definitions(&self) -> &[Definition] {
+        &self.definitions
     }
 
     /// Every definition.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Symbol)> {
-        self.symbols.iter()
+        self.definitions.iter().map(|definition| (&definition.name, &definition.symbol))
     }
 
     /// How many definitions there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.symbols.len()
+        self.definitions.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.symbols.is_empty()
+        self.definitions.is_empty()
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn exports(
     for export in &main.dso.module.exports {
         let is_wanted = is_plain || (whole.plan.entry.is_none() && !is_never_symbol(&export.name));
         if is_wanted && names.insert(&export.name) {
-            exports.push((export.name.clone(), item(main, &export.name, export.entity)));
+            exports.push((export.name.to_string(), item(main, &export.name, export.entity)));
         }
     }
     for name in asked {

@@ -61,7 +61,7 @@ pub(crate) fn section(whole: &Whole<'_>, live: &Live, written: &[Written]) -> Na
 fn exported_functions<'a>(input: &Input<'a>) -> HashMap<u32, &'a str> {
     let exports = input.dso.module.exports.iter();
     let functions = exports.filter_map(|export| match export.entity {
-        Entity::Func(func) => Some((func.0, export.name.as_str())),
+        Entity::Func(func) => Some((func.0, &*export.name)),
         _ => None,
     });
     functions.collect()

@@ -86,7 +86,7 @@ impl Linker {
         let exports = instance.module.exports.iter().filter_map(|export| {
             let Entity::Memory(memory) = export.entity else { return None };
             let memory = self.process.share_memory(instance.memories[memory.index()].id)?;
-            Some((export.name.clone(), memory))
+            Some((export.name.to_string(), memory))
         });
         Ok(exports.collect())
     }
@@ -100,7 +100,7 @@ impl Linker {
             module.memories.push(ty);
             module.imported_memories += 1;
             let entity = Entity::Memory(MemoryIndex(position as u32));
-            module.exports.push(Export { name: field.clone(), entity });
+            module.exports.push(Export { name: field.as_str().into(), entity });
             let ty = EntityType::Memory(ty);
             module.imports.push(Import { module: id.to_owned(), field, ty });
             let given =

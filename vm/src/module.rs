@@ -127,7 +127,7 @@ pub enum Entity {
 #[derive(Clone, Debug)]
 pub struct Export {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// What it names.
     pub entity: Entity,
 }
@@ -290,13 +290,13 @@ impl Module {
             }
         }
         let export = self.exports.iter().find(|export| export.entity == Entity::Func(func));
-        export.map_or_else(|| format!("func[{}]", func.0), |export| export.name.clone())
+        export.map_or_else(|| format!("func[{}]", func.0), |export| export.name.to_string())
     }
 
     /// What is exported under `name`.
     #[must_use]
     pub fn export(&self, name: &str) -> Option<Entity> {
-        self.exports.iter().find(|export| export.name == name).map(|export| export.entity)
+        self.exports.iter().find(|export| *export.name == *name).map(|export| export.entity)
     }
 }
 

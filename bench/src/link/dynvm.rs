@@ -20,8 +20,10 @@ pub struct Dynvm {
 pub struct Load {
     /// From the request until constructors could run.
     pub total: Duration,
-    /// Finding, reading, decoding and validating the files.
+    /// Finding and reading the files, and what they define.
     pub read: Duration,
+    /// Decoding and validating them.
+    pub validate: Duration,
     /// Resolving and binding.
     pub bind: Duration,
     /// Compiling, or preparing to.
@@ -31,8 +33,14 @@ pub struct Load {
 impl Load {
     /// All but compiling.
     #[must_use]
-    pub fn linking(&self) -> Duration {
+    pub fn opening(&self) -> Duration {
         self.total.saturating_sub(self.compile)
+    }
+
+    /// What `ld.so` does too: all but validating and compiling.
+    #[must_use]
+    pub fn linking(&self) -> Duration {
+        self.opening().saturating_sub(self.validate)
     }
 }
 
@@ -70,8 +78,8 @@ impl Dynvm {
         if !matches!(found[..], [dynvm_vm::value::Value::I32(found)] if found == expected) {
             return Err(format!("{}: expected {expected}, found {found:?}", graph.name).into());
         }
-        let dynvm_loader::Statistics { read, bind, compile, .. } = statistics;
-        Ok(Load { total, read, bind, compile })
+        let dynvm_loader::Statistics { read, validate, bind, compile, .. } = statistics;
+        Ok(Load { total, read, validate, bind, compile })
     }
 
     /// Time of one lookup, averaged over every function of the graph's first library.

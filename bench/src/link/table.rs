@@ -65,26 +65,27 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "| graph | size | imports | read | bind | rest | linking | per import or dso, µs | \
-             native | linking ÷ native | without reading |"
+            "| graph | size | imports | validate | read | bind | rest | linking | \
+             per import or dso, µs | native | linking ÷ native | with validating |"
         )?;
-        writeln!(f, "|---|---|---|---|---|---|---|---|---|---|---|")?;
+        writeln!(f, "|---|---|---|---|---|---|---|---|---|---|---|---|")?;
         for row in &self.rows {
             let rest = row.median_ms(|load| load.linking().saturating_sub(load.read + load.bind));
+            let validate = row.median_ms(|load| load.validate);
             let linking = row.median_ms(Load::linking);
             let native = median(row.native.iter().map(|it| it.as_secs_f64() * 1e3).collect());
             let Row { name, size, imports, .. } = row;
             let (read, bind) = (row.median_ms(|load| load.read), row.median_ms(|load| load.bind));
             let each = linking * 1e3 / (*size).max(*imports) as f64;
-            write!(f, "| {name} | {size} | {imports} | {read:.2} | {bind:.2} | {rest:.2} ")?;
+            write!(f, "| {name} | {size} | {imports} | {validate:.2} ")?;
+            write!(f, "| {read:.2} | {bind:.2} | {rest:.2} ")?;
             write!(f, "| {linking:.2} | {each:.2} ")?;
             if row.native.is_empty() {
                 writeln!(f, "| – | – | – |")?;
                 continue;
             }
-            let whole = row.ratio(Load::linking);
-            let without = row.ratio(|load| load.linking().saturating_sub(load.read));
-            writeln!(f, "| {native:.2} | {whole:.2} | {without:.2} |")?;
+            let (linking, opening) = (row.ratio(Load::linking), row.ratio(Load::opening));
+            writeln!(f, "| {native:.2} | {linking:.2} | {opening:.2} |")?;
         }
         Ok(())
     }

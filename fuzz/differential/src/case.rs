@@ -293,7 +293,7 @@ fn calls(module: &Module, random: &mut Random) -> Vec<Call> {
         let Entity::Func(func) = export.entity else { continue };
         for _ in 0..CALLS_PER_FUNCTION {
             if let Some(args) = args(module.func_type(func), random) {
-                calls.push(Call { export: export.name.clone(), args });
+                calls.push(Call { export: export.name.to_string(), args });
             }
         }
     }

@@ -17,7 +17,7 @@ fn load(library: &str, main: &str) -> (Fixture, InstanceId, InstanceId) {
     for export in exports {
         if let Entity::Func(_) = export.entity {
             let func = fixture.func(library, &export.name);
-            fixture.host.push((String::leak(export.name), func));
+            fixture.host.push((String::leak(export.name.to_string()), func));
         }
     }
     let main = fixture.load("main", Placement::Private, main);
