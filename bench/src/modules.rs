@@ -7,7 +7,6 @@ use dynvm_jit::{Compiler, Unit};
 use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::{Extern, GlobalPlace, InstanceId, MemoryId, TableId};
 use dynvm_vm::module::{Entity, EntityType, Import, Module};
-use dynvm_vm::types::{FuncType, ValType};
 use dynvm_vm::value::{RawValue, Value};
 use dynvm_vm::{Config, HostFunction, Placement, Process};
 
@@ -38,15 +37,8 @@ impl Modules {
             hosts: HashMap::new(),
             is_placed: false,
         };
-        let inc = HostFunction {
-            name: "inc".to_owned(),
-            ty: FuncType { params: vec![ValType::I32].into(), results: vec![ValType::I32].into() },
-            func: Arc::new(|_, values| {
-                let value = std::hint::black_box(values[0].i32());
-                values[0] = value.wrapping_add(1).into();
-                Ok(())
-            }),
-        };
+        let inc = |_: &mut Process, value: i32| Ok(std::hint::black_box(value).wrapping_add(1));
+        let inc = HostFunction::typed("inc", inc);
         let inc = modules.process.add_host_function(inc)?;
         modules.hosts.insert(("host".to_owned(), "inc".to_owned()), inc);
         Ok(modules)
@@ -67,11 +59,11 @@ impl Modules {
     fn make_up(&mut self, module: &Module, import: &Import) -> Result<Extern> {
         Ok(match import.ty {
             EntityType::Func(ty) => {
-                let function = HostFunction {
-                    name: import.field.clone(),
-                    ty: module.types[ty.index()].clone(),
-                    func: Arc::new(|_, _| Ok(())),
-                };
+                let function = HostFunction::new(
+                    import.field.clone(),
+                    module.types[ty.index()].clone(),
+                    Arc::new(|_, _| Ok(())),
+                );
                 Extern::Func(Process::callee(self.process.add_host_function(function)?))
             }
             EntityType::Table(_) => Extern::Table(TableId::PROCESS),

@@ -87,7 +87,7 @@ pub(crate) fn functions(linker: &Weak<Mutex<Linker>>) -> Vec<(&'static str, Host
             Ok(())
         };
         let ty = FuncType::new(vec![ValType::I32; params], vec![ValType::I32; results]);
-        (name, HostFunction { name: name.to_owned(), ty, func: Arc::new(func) })
+        (name, HostFunction::new(name, ty, Arc::new(func)))
     };
     vec![
         function("__cxa_atexit", 3, 1, cxa_atexit),

@@ -170,11 +170,11 @@ fn add_hosts(linker: &mut Linker) {
             if is_linked || hosts.func_type(module, field).is_some() {
                 continue;
             }
-            let function = HostFunction {
-                name: field.to_owned(),
-                ty: dso.module.types[ty.index()].clone(),
-                func: Arc::new(|_, _| Err(Trap::new(TrapCode::Host, "nothing runs here").into())),
-            };
+            let function = HostFunction::new(
+                field.to_owned(),
+                dso.module.types[ty.index()].clone(),
+                Arc::new(|_, _| Err(Trap::new(TrapCode::Host, "nothing runs here").into())),
+            );
             hosts.add(module.to_owned(), field.to_owned(), function);
         }
     }

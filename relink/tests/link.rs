@@ -58,14 +58,14 @@ impl World {
         dynvm_relink::write(&path, &bytes).expect("written");
         let log = Arc::new(Mutex::new(Vec::new()));
         let to = Arc::clone(&log);
-        let function = HostFunction {
-            name: "log".to_owned(),
-            ty: FuncType::new([ValType::I32], []),
-            func: Arc::new(move |_, values| {
+        let function = HostFunction::new(
+            "log",
+            FuncType::new([ValType::I32], []),
+            Arc::new(move |_, values| {
                 to.lock().expect("no panic").push(values[0].i32());
                 Ok(())
             }),
-        };
+        );
         let host_functions = vec![("host".to_owned(), "log".to_owned(), function)];
         let options = dynvm_loader::Options { host_functions, ..Default::default() };
         let mut loader = Loader::new(options).expect("a process");

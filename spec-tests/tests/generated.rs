@@ -149,14 +149,14 @@ impl World {
                 if !ty.results.iter().all(is_nullable) {
                     return None;
                 }
-                let function = HostFunction {
-                    name: import.field.clone(),
+                let function = HostFunction::new(
+                    import.field.clone(),
                     ty,
-                    func: Arc::new(move |_, values| {
+                    Arc::new(move |_, values| {
                         values[..results].fill(RawValue::ZERO);
                         Ok(())
                     }),
-                };
+                );
                 Extern::Func(Process::callee(
                     self.process.add_host_function_as(function, type_id).unwrap(),
                 ))

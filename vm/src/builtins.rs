@@ -32,6 +32,7 @@ macro_rules! stubs {
             match builtin {
                 $(Builtin::$name => $stub as *const () as usize,)*
                 $(Builtin::$saving_name => $saving_stub as *const () as usize,)*
+                Builtin::DirectHostCall => direct_host_call_stub as *const () as usize,
             }
         }
         $(
@@ -113,6 +114,26 @@ stubs! {
     }
 }
 
+/// As the other stubs; where it goes on stands where its second argument points to.
+///
+/// # Safety
+/// Entered from the thunks of host functions alone, with the pinned register in place.
+#[unsafe(naked)]
+unsafe extern "C" fn direct_host_call_stub() {
+    naked_asm!(
+        "mov rax, [rsp]",
+        "mov [r15 + {pc}], rax",
+        "mov [r15 + {fp}], rbp",
+        "cmp rsp, [r15 + {limit}]",
+        "jb {overflow}",
+        "jmp [rsi]",
+        pc = const VmContext::HOST_CALL_PC,
+        fp = const VmContext::HOST_CALL_FP,
+        limit = const VmContext::STACK_LIMIT,
+        overflow = sym overflow,
+    )
+}
+
 /// The process that runs on this thread.
 ///
 /// # Safety
@@ -141,7 +162,7 @@ pub(crate) unsafe fn activation<'a>(pinned: usize) -> &'a mut Activation {
 ///
 /// # Safety
 /// As for [`process`]; the caller's frame owns nothing that must be dropped.
-unsafe fn raise(pinned: usize, stop: Stop) -> ! {
+pub(crate) unsafe fn raise(pinned: usize, stop: Stop) -> ! {
     // SAFETY: this function's duty.
     unsafe {
         match stop {

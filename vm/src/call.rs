@@ -1,5 +1,6 @@
 //! Calls from the host into wasm, and what becomes of them when they do not return.
 
+use std::mem::MaybeUninit;
 use std::panic::resume_unwind;
 use std::ptr;
 use std::sync::Arc;
@@ -111,6 +112,7 @@ impl Process {
         let text = self.text.range();
         let previous = self.context().activation;
         let outer_call = (self.context().host_call_fp, self.context().host_call_pc);
+        let mut chain_room = MaybeUninit::uninit();
         let mut activation = Activation {
             host_sp: 0,
             entry_fp: 0,
@@ -120,7 +122,8 @@ impl Process {
             stack: self.stack.readable(),
             interrupt: self.interrupter.flag(),
             fault: Fault::default(),
-            chain: Chain::empty(),
+            // SAFETY: nobody else has the room, which lives as long as the activation.
+            chain: unsafe { Chain::empty(&mut chain_room) },
             stop: None,
             panic: None,
         };

@@ -186,6 +186,9 @@ builtins! {
     IndirectCallFailed;
     /// `(ctx, host_function: u32, values: *mut RawValue)`: arguments in, results out.
     HostCall;
+    /// `(ctx, direct: *const u8, arguments…) -> result`: a host function whose code stands at
+    /// `direct`, with the arguments and the result of its type.
+    DirectHostCall;
     /// `(ctx, tag: u32, values: *const RawValue) -> never`: `throw`. The call is a `try_call` where
     /// the function handles exceptions.
     Throw;

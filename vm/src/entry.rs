@@ -52,29 +52,32 @@ pub(crate) const CHAIN_MAX: usize = 64;
 
 /// The calls that led to where wasm was left. An inner activation's frames are on the stack that
 /// the host goes on with, so they are noted before it does.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Chain {
-    /// The first `len` are written, if there are so many. Writing all of them at each entry would
-    /// cost more than all else that an entry does.
-    pcs: [MaybeUninit<usize>; CHAIN_MAX],
+    /// Room for so many, of which the first `len` are written. It lies beside the activation:
+    /// writing all of it at each entry would cost more than all else that an entry does.
+    pcs: *mut [usize; CHAIN_MAX],
     len: usize,
     /// The two words on top of the stack of a fault.
     pub(crate) top: [usize; 2],
 }
 
 impl Chain {
-    /// No frames. As a constant it would be written whole.
+    /// No frames.
+    ///
+    /// # Safety
+    /// The room is nobody else's for as long as the chain lives.
     #[inline]
-    pub(crate) fn empty() -> Chain {
-        Chain { pcs: [const { MaybeUninit::uninit() }; CHAIN_MAX], len: 0, top: [0; 2] }
+    pub(crate) unsafe fn empty(room: &mut MaybeUninit<[usize; CHAIN_MAX]>) -> Chain {
+        Chain { pcs: room.as_mut_ptr(), len: 0, top: [0; 2] }
     }
 
     /// Program counters, innermost first; all but the first of a fault are return addresses.
     pub(crate) fn pcs(&self) -> &[usize] {
-        let kept = &self.pcs[..self.len.min(CHAIN_MAX)];
-        // SAFETY: `len` only grows in `push`, which writes the place that it then counts.
-        unsafe { std::slice::from_raw_parts(kept.as_ptr().cast(), kept.len()) }
+        // SAFETY: `len` only grows in `push`, which writes the place that it then counts; the room is
+        // the chain's by the duty of `empty`.
+        unsafe { std::slice::from_raw_parts(self.pcs.cast(), self.len.min(CHAIN_MAX)) }
     }
 
     /// How many frames there are beyond those that are kept.
@@ -83,8 +86,9 @@ impl Chain {
     }
 
     fn push(&mut self, pc: usize) {
-        if let Some(place) = self.pcs.get_mut(self.len) {
-            place.write(pc);
+        if self.len < CHAIN_MAX {
+            // SAFETY: the place lies inside the array, which is the chain's by the duty of `empty`.
+            unsafe { self.pcs.cast::<usize>().add(self.len).write(pc) };
         }
         self.len += 1;
     }
@@ -101,7 +105,7 @@ impl Activation {
 
     /// Notes the calls that an exception came out of, then those that `call` would take it out of.
     pub(crate) fn note_thrown(&mut self, passed: &Passed, call: (usize, usize)) {
-        self.chain = Chain::empty();
+        (self.chain.len, self.chain.top) = (0, [0; 2]);
         passed.calls().iter().for_each(|pc| self.chain.push(*pc));
         self.extend_chain(call, passed.fp);
     }

@@ -86,8 +86,8 @@ impl Handles {
     /// A host function ends, and with it the handles that were made in it.
     pub(crate) fn leave(&mut self, entered: usize) {
         self.depth -= 1;
-        for handle in self.locals.split_off(entered) {
-            self.release(handle);
+        if self.locals.len() > entered {
+            self.locals.split_off(entered).into_iter().for_each(|handle| self.release(handle));
         }
     }
 

@@ -43,6 +43,8 @@ pub mod value;
 mod builtins;
 #[expect(unsafe_code, reason = "calls machine code and walks its frames")]
 mod call;
+#[expect(unsafe_code, reason = "is called by machine code with arguments in registers")]
+mod direct;
 #[expect(unsafe_code, reason = "switches stacks and leaves frames behind")]
 mod entry;
 #[expect(unsafe_code, reason = "reads and copies objects in mapped memory")]
@@ -76,6 +78,7 @@ mod unload;
 mod unwind;
 
 pub use bind::constant_global;
+pub use direct::{IntoHostFunction, RegisterResult, RegisterValue};
 pub use error::Error;
 pub use heap::HeapStats;
 pub use interrupt::Interrupter;

@@ -10,6 +10,7 @@ use crate::code::{Code, CodeStore, TrapCode, TrapSite};
 use crate::context::{
     Builtin, FuncId, GlobalSlot, HEAP_HALF_BYTES, MEMORY_BYTES_MAX, VmContext, VmFuncRef,
 };
+use crate::direct::Direct;
 use crate::error::Error;
 use crate::handle::Handles;
 use crate::heap::Heap;
@@ -65,6 +66,15 @@ pub struct HostFunction {
     pub ty: FuncType,
     /// What it does.
     pub func: HostFunc,
+    /// How it can be called without slots.
+    pub(crate) direct: Option<Direct>,
+}
+
+impl HostFunction {
+    /// A function of any type; its code reads and writes slots.
+    pub fn new(name: impl Into<String>, ty: FuncType, func: HostFunc) -> HostFunction {
+        HostFunction { name: name.into(), ty, func, direct: None }
+    }
 }
 
 /// What a host function does: arguments are in the slots from the first on, and so are the results
@@ -369,7 +379,10 @@ impl Process {
         let func = self.space.add_functions(1)?;
         let number = u32::try_from(self.host_functions.len()).expect("function ids are 32 bits");
         self.space.set_function(func, VmFuncRef { code: 0, type_id, func });
-        let code = self.stubs.host_call(&function.ty, number);
+        let code = match &function.direct {
+            Some(direct) => self.stubs.direct_host_call(&function.ty, direct.address),
+            None => self.stubs.host_call(&function.ty, number),
+        };
         let functions = vec![(func, Unread::Here(code))];
         self.unplaced.push(Unplaced { owner: Owner::Stub, functions });
         self.definers.insert(func.0, Definer::Host(number));

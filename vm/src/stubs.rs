@@ -13,4 +13,8 @@ pub trait Stubs: Send + Sync {
     /// A wasm function of type `ty` that hands its arguments to the host function with this
     /// number through `Builtin::HostCall`.
     fn host_call(&self, ty: &FuncType, host_function: u32) -> Code;
+
+    /// A wasm function of type `ty` that hands its arguments to a host function through
+    /// `Builtin::DirectHostCall`. The type has numbers alone and at most one result.
+    fn direct_host_call(&self, ty: &FuncType, direct: usize) -> Code;
 }

@@ -167,7 +167,7 @@ fn host_function(function: Function, context: Arc<Mutex<WasiCtx>>) -> HostFuncti
         }),
         _ => Arc::new(library),
     };
-    HostFunction { name: name.to_owned(), ty, func }
+    HostFunction::new(name, ty, func)
 }
 
 /// Stores a result at the address in parameter `pointer` and returns success to the guest.

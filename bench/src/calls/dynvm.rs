@@ -8,9 +8,8 @@ use std::time::Instant;
 
 use dynvm_loader::{Handle, Loader, Options};
 use dynvm_vm::context::FuncId;
-use dynvm_vm::types::{FuncType, ValType};
 use dynvm_vm::value::Value;
-use dynvm_vm::{HostFunction, TypedFunc};
+use dynvm_vm::{HostFunction, Process, TypedFunc};
 
 use super::{Engine, Function};
 use crate::Result;
@@ -92,23 +91,11 @@ impl Engine for Dynvm {
 
 fn host_functions(callee: &Arc<OnceLock<Inc>>) -> Vec<(String, String, HostFunction)> {
     let callee = Arc::clone(callee);
-    let ty = || FuncType { params: [ValType::I32].into(), results: [ValType::I32].into() };
-    let inc = HostFunction {
-        name: "host_inc".to_owned(),
-        ty: ty(),
-        func: Arc::new(|_, values| {
-            values[0] = black_box(values[0].i32()).wrapping_add(1).into();
-            Ok(())
-        }),
+    let inc = |_: &mut Process, value: i32| Ok(black_box(value).wrapping_add(1));
+    let call = move |process: &mut Process, value: i32| {
+        callee.get().expect("it is set before anything runs").call(process, (value,))
     };
-    let call = HostFunction {
-        name: "host_call".to_owned(),
-        ty: ty(),
-        func: Arc::new(move |process, values| {
-            let func = callee.get().expect("it is set before anything runs");
-            values[0] = func.call(process, (values[0].i32(),))?.into();
-            Ok(())
-        }),
-    };
+    let [inc, call] =
+        [HostFunction::typed("host_inc", inc), HostFunction::typed("host_call", call)];
     [inc, call].map(|function| ("env".to_owned(), function.name.clone(), function)).into()
 }

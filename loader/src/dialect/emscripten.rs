@@ -71,7 +71,7 @@ fn function(
     func: impl Fn(&mut Process, &mut [RawValue]) -> Result<(), Stop> + Send + Sync + 'static,
 ) -> (&'static str, &'static str, HostFunction) {
     let ty = FuncType::new(params, results);
-    (MODULE, name, HostFunction { name: name.to_owned(), ty, func: Arc::new(func) })
+    (MODULE, name, HostFunction::new(name, ty, Arc::new(func)))
 }
 
 /// `(destination, source, count)`
@@ -109,7 +109,7 @@ pub(crate) fn invoke(name: &str, ty: &FuncType) -> Option<HostFunction> {
         }
         Ok(())
     };
-    Some(HostFunction { name: name.to_owned(), ty: ty.clone(), func: Arc::new(func) })
+    Some(HostFunction::new(name, ty.clone(), Arc::new(func)))
 }
 
 /// Whether what `dso` imports is a function of Emscripten's JavaScript: one of its library, or one

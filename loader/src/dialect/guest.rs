@@ -64,5 +64,5 @@ pub(crate) fn function(
         Ok(())
     };
     let ty = FuncType::new(vec![ValType::I32; params], vec![ValType::I32]);
-    HostFunction { name: name.to_owned(), ty, func: Arc::new(func) }
+    HostFunction::new(name, ty, Arc::new(func))
 }

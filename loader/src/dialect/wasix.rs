@@ -364,14 +364,14 @@ fn closure_free(
 fn new_closure(process: &mut Process, ty: FuncType) -> Option<Closure> {
     let target = Arc::new(Mutex::new(Target::default()));
     let (called, called_ty) = (Arc::clone(&target), ty.clone());
-    let function = HostFunction {
-        name: "closure".to_owned(),
-        ty: ty.clone(),
-        func: Arc::new(move |process, values| {
+    let function = HostFunction::new(
+        "closure",
+        ty.clone(),
+        Arc::new(move |process, values| {
             let target = *called.lock().unwrap_or_else(PoisonError::into_inner);
             call_backing(process, target, &called_ty, values)
         }),
-    };
+    );
     let func = process.add_host_function(function).ok()?;
     process.link().ok()?;
     Some(Closure { func, ty, target })

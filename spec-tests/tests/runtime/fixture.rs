@@ -40,7 +40,7 @@ impl Fixture {
         ty: FuncType,
         func: impl Fn(&mut Process, &mut [RawValue]) -> Result<(), Stop> + Send + Sync + 'static,
     ) {
-        let function = HostFunction { name: name.to_owned(), ty, func: Arc::new(func) };
+        let function = HostFunction::new(name, ty, Arc::new(func));
         let func = self.process.add_host_function(function).unwrap();
         self.host.push((name, func));
     }

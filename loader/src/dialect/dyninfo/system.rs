@@ -110,7 +110,7 @@ fn host_function(
         }
         Ok(())
     };
-    HostFunction { name, ty: ty.clone(), func: Arc::new(func) }
+    HostFunction::new(name, ty.clone(), Arc::new(func))
 }
 
 /// A function of `thinthin` by name.
@@ -166,7 +166,7 @@ fn indcall(ty: &FuncType) -> HostFunction {
         }
         Ok(())
     };
-    HostFunction { name: "indcall".to_owned(), ty: ty.clone(), func: Arc::new(func) }
+    HostFunction::new("indcall", ty.clone(), Arc::new(func))
 }
 
 fn word(process: &Process, address: u32) -> u32 {

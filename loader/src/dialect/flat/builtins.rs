@@ -136,7 +136,7 @@ pub(crate) fn function(
         }
         Ok(())
     };
-    Some(HostFunction { name: name.to_owned(), ty: ty.clone(), func: Arc::new(func) })
+    Some(HostFunction::new(name, ty.clone(), Arc::new(func)))
 }
 
 fn syscall_n(kernel: &mut Kernel<'_>, args: [u32; ARGS_MAX]) -> Result<u32, Stop> {
