@@ -22,6 +22,14 @@ pub fn build(project: &str, binary: &str) -> Result<PathBuf> {
     Ok(fs::canonicalize(target.join("release").join(binary))?)
 }
 
+/// Where `tools/fetch-toolchain.sh` puts what it fetches.
+#[must_use]
+pub fn toolchain() -> PathBuf {
+    let home = || env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let named = env::var_os("DYNVM_TOOLCHAIN").map(PathBuf::from);
+    named.unwrap_or_else(|| home().join(".cache/dynvm-toolchain"))
+}
+
 /// The node that `NODE` names, else the one that `tools/fetch-toolchain.sh` fetched into
 /// `toolchain`, else the one on the path.
 #[must_use]

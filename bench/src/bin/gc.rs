@@ -6,8 +6,8 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 use std::{env, fs};
 
-use dynvm_bench::Result;
 use dynvm_bench::modules::Modules;
+use dynvm_bench::{Result, peers};
 use dynvm_vm::value::Value;
 
 const USAGE: &str =
@@ -88,9 +88,12 @@ fn compare(args: &[&str]) -> Result<()> {
     let own = vec![env::current_exe()?, "--child".into()];
     let mut engines = vec![Engine { name: "dynvm", command: own }];
     if has_peers {
-        engines.push(Engine { name: "wasmtime", command: vec![build_peer()?] });
+        engines.push(Engine { name: "wasmtime", command: vec![peers::build("wasmtime", "gc")?] });
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/node/gc.mjs");
-        engines.push(Engine { name: "V8", command: vec!["node".into(), script] });
+        match peers::node(&peers::toolchain()) {
+            Some(node) => engines.push(Engine { name: "V8", command: vec![node, script] }),
+            None => eprintln!("gc: left out: node"),
+        }
     }
     let dir = env::temp_dir().join(format!("dynvm-bench-gc-{}", std::process::id()));
     fs::create_dir_all(&dir)?;
@@ -175,21 +178,4 @@ fn print_row(program: &str, columns: &[Column]) {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
-}
-
-/// The peer is a project of its own, so that nobody builds another engine without asking for it.
-fn build_peer() -> Result<PathBuf> {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/wasmtime");
-    let target =
-        env::var_os("DYNVM_PEERS_TARGET").map_or_else(|| project.join("target"), PathBuf::from);
-    let status = Command::new("cargo")
-        .args(["build", "--release", "--quiet", "--bin", "gc", "--manifest-path"])
-        .arg(project.join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(&target)
-        .status()?;
-    if !status.success() {
-        return Err("the peer does not build".into());
-    }
-    Ok(target.join("release/gc"))
 }

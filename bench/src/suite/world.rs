@@ -59,9 +59,7 @@ impl World {
         let binaries = env::current_exe()?.parent().map(Path::to_owned).unwrap_or_default();
         let work = env::temp_dir().join(format!("dynvm-bench-{}", std::process::id()));
         fs::create_dir_all(&work)?;
-        let home = env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-        let toolchain = env::var_os("DYNVM_TOOLCHAIN").map(PathBuf::from);
-        let toolchain = toolchain.unwrap_or_else(|| home.join(".cache/dynvm-toolchain"));
+        let toolchain = peers::toolchain();
         Ok(World {
             dynvm: binaries.join("dynvm"),
             runner: binaries.join("runner"),
