@@ -1,7 +1,8 @@
 ;; Objects of the garbage-collected heap. A field is one load, which faults where the reference is
 ;; null; an object is made by moving a pointer; a cast to a final type compares the header, one to an
-;; open type looks into the row of supertypes if that is another. Null is looked for once at most.
-;;! asm: field make is-leaf to-pair sum call
+;; open type looks into the row of supertypes if that is another. Null is looked for once at most. An
+;; array of up to 512 bytes is made without a call.
+;;! asm: field make is-leaf to-pair sum call bytes
 (module
   (type $pair (sub (struct (field (mut i32)) (field (ref null $pair)))))
   (type $leaf (sub final $pair (struct (field (mut i32)) (field (ref null $pair)) (field f64))))
@@ -20,6 +21,9 @@
     (struct.get $pair 0 (local.get 0)))
   (func $sum (export "sum") (param (ref null $pair)) (result i32)
     (i32.add (call $first (local.get 0)) (call $first (ref.as_non_null (local.get 0)))))
+  (type $bytes (array (mut i8)))
+  (func $bytes (export "bytes") (param i32) (result (ref $bytes))
+    (array.new_default $bytes (local.get 0)))
   (func $call (export "call") (param (ref $pair) (ref $function)) (result i32)
     (call_ref $function (local.get 0) (local.get 1))))
 ;;= expected
@@ -68,7 +72,7 @@
 ;;     retq
 ;;   block2:
 ;;     movq    %r15, %rdi
-;;     movq -0xe8(%rdi), %rax
+;;     movq -0xe0(%rdi), %rax
 ;;     movl $0x1, %esi
 ;;     call    *%rax
 ;;     ; UserStackMap { by_type: [(types::I32, CompoundBitSet {0})], sp_to_sized_stack_slots: None }
@@ -151,3 +155,51 @@
 ;;     movq %rbp, %rsp
 ;;     popq %rbp
 ;;     retq
+;; asm bytes
+;;     pushq %rbp
+;;     movq %rsp, %rbp
+;;   block0:
+;;     movq    %r15, %rdx
+;;     movl -0x78(%rdx), %eax
+;;     cmpl $0x200, %edi
+;;     seta %r8b
+;;     leal 0xf(%rdi), %ecx
+;;     movq %rcx, %rsi
+;;     andl $0xfffffff8, %esi
+;;     shrl $0x2, %esi
+;;     leal (%rax, %rsi), %esi
+;;     cmpl -0x74(%rdx), %esi
+;;     seta %dl
+;;     orl %edx, %r8d
+;;     testb %r8b, %r8b
+;;     jnz     label5; j label1
+;;   block1:
+;;     movq    %r15, %r8
+;;     movl %eax, %r9d
+;;     leaq (%r8, %r9, 4), %rdx
+;;     movl $0x40000005, -0x70100000(%r8, %r9, 4)
+;;     movl %edi, -0x700ffffc(%r8, %r9, 4)
+;;     movl %esi, -0x78(%r8)
+;;     andl $0xfffffff8, %ecx
+;;     leaq -8(%rdx, %rcx), %rcx
+;;     jmp     label2
+;;   block2:
+;;     cmpq %rcx, %rdx
+;;     jb      label4; j label3
+;;   block3:
+;;     jmp     label6
+;;   block4:
+;;     movq $0x0, -0x700ffff8(%rdx)
+;;     leaq 8(%rdx), %rdx
+;;     jmp     label2
+;;   block6:
+;;     movq %rbp, %rsp
+;;     popq %rbp
+;;     retq
+;;   block5:
+;;     movq %rdi, %rdx
+;;     movq    %r15, %rdi
+;;     movq -0xd8(%rdi), %rax
+;;     movl $0x5, %esi
+;;     call    *%rax
+;;     jmp     label6

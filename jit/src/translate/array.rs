@@ -10,12 +10,14 @@ use super::object::place;
 use super::region::Region;
 use super::{Translator, trap_code};
 use crate::vm::code::TrapCode;
-use crate::vm::context::Builtin;
-use crate::vm::layout::{ARRAY_ELEMENTS, ARRAY_LEN, array_size_bytes};
+use crate::vm::context::{Builtin, HEAP_UNIT_BYTES};
+use crate::vm::layout::{ARRAY_ELEMENTS, ARRAY_LEN, OBJECT_ALIGN, array_size_bytes};
 use crate::vm::types::{Shape, StorageType, TypeIndex};
 
 /// Arrays of so many bytes are made inline if their length is constant.
 const INLINE_BYTES_MAX: u64 = 4096;
+/// Arrays whose elements have so many bytes at most are made inline if their length is no constant.
+const SHORT_BYTES_MAX: i64 = 512;
 
 impl Translator<'_> {
     pub(super) fn array(&mut self, op: &Operator<'_>) -> bool {
@@ -23,14 +25,14 @@ impl Translator<'_> {
             Operator::ArrayNew { array_type_index } => {
                 let (value, len) = self.pop2();
                 let ty = TypeIndex(*array_type_index);
-                let array = self.new_array(ty, len);
+                let array = self.new_array(ty, len, false);
                 let start = self.imm32(0);
                 self.fill(ty, array, start, len, value);
                 self.push(array);
             }
             Operator::ArrayNewDefault { array_type_index } => {
                 let len = self.pop();
-                let array = self.new_array(TypeIndex(*array_type_index), len);
+                let array = self.new_array(TypeIndex(*array_type_index), len, true);
                 self.push(array);
             }
             Operator::ArrayNewFixed { array_type_index, array_size } => {
@@ -118,12 +120,42 @@ impl Translator<'_> {
         }
     }
 
-    /// A new array of zeros.
-    fn new_array(&mut self, ty: TypeIndex, len: Value) -> Value {
-        let ty = self.imm32(self.scope.instance.types[ty.index()].0);
-        let array = self.call_builtin(Builtin::ArrayNew, &[ty, len]).expect("it makes an array");
-        self.note_object(array);
-        array
+    /// A new array, of zeros if that is wanted; else its elements are set before anything else
+    /// happens. Short ones are made inline.
+    fn new_array(&mut self, ty: TypeIndex, len: Value, is_zeroed: bool) -> Value {
+        let bytes = self.element(ty).bytes();
+        let len_max = SHORT_BYTES_MAX / i64::from(bytes);
+        let is_long = self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, len, len_max);
+        // Of a long one the size is anything, but is not used.
+        let content = self.ins().ishl_imm_u(len, i64::from(bytes.trailing_zeros()));
+        let align = i64::from(OBJECT_ALIGN);
+        let size = self.ins().iadd_imm_s(content, i64::from(ARRAY_ELEMENTS) + align - 1);
+        let size = self.ins().band_imm_u(size, i64::from(u32::MAX) - (align - 1));
+        let units = self.ins().ushr_imm_u(size, i64::from(HEAP_UNIT_BYTES.trailing_zeros()));
+        let next = self.heap_next();
+        let end = self.ins().iadd(next, units);
+        let is_full = self.is_beyond_heap(end);
+        let is_full = self.ins().bor(is_long, is_full);
+        let id = self.imm32(self.scope.instance.types[ty.index()].0);
+        let slow = (Builtin::ArrayNew, &[id, len][..]);
+        self.allocate_unless(is_full, (next, end), (ty, Some(len)), slow, |translator, array| {
+            if is_zeroed {
+                translator.clear(bytes, array, size);
+            }
+        })
+    }
+
+    /// Zeros all elements of an array of so many bytes, the length included.
+    fn clear(&mut self, element_bytes: u32, array: Value, size: Value) {
+        let first = self.object_address(array);
+        let size = self.widen(size);
+        let end = self.ins().iadd_imm_s(size, -i64::from(ARRAY_ELEMENTS));
+        let end = self.ins().iadd(first, end);
+        let zero = self.ins().iconst(I64, 0);
+        self.repeat(first, end, i64::from(OBJECT_ALIGN), |translator, at| {
+            let flags = translator.trusted(Region::Element(element_bytes));
+            translator.ins().store(flags, zero, at, place(ARRAY_ELEMENTS));
+        });
     }
 
     fn new_fixed_array(&mut self, ty: TypeIndex, values: &[Value]) {
@@ -136,7 +168,7 @@ impl Translator<'_> {
             let slow = (Builtin::ArrayNew, &[id, len_value][..]);
             self.allocate(ty, size_bytes as u32, Some(len_value), slow)
         } else {
-            self.new_array(ty, len_value)
+            self.new_array(ty, len_value, false)
         };
         let address = self.object_address(array);
         for (at, value) in (ARRAY_ELEMENTS..).step_by(storage.bytes() as usize).zip(values) {
@@ -193,7 +225,14 @@ impl Translator<'_> {
         let bytes = i64::from(storage.bytes());
         let distance = self.ins().ishl_imm_u(len, i64::from(storage.bytes().trailing_zeros()));
         let end = self.ins().iadd(first, distance);
+        self.repeat(first, end, bytes, |translator, at| {
+            let flags = translator.trusted(Region::Element(storage.bytes()));
+            translator.store_storage(storage, flags, value, at, place(ARRAY_ELEMENTS));
+        });
+    }
 
+    /// Does something for each address from `first` on, `step` apart, before `end`.
+    fn repeat(&mut self, first: Value, end: Value, step: i64, make: impl FnOnce(&mut Self, Value)) {
         let head = self.block_with_params(&[I64]);
         let (body, done) = (self.builder.create_block(), self.builder.create_block());
         self.ins().jump(head, &[BlockArg::Value(first)]);
@@ -204,9 +243,8 @@ impl Translator<'_> {
         self.builder.seal_block(body);
         self.builder.seal_block(done);
         self.enter(body);
-        let flags = self.trusted(Region::Element(storage.bytes()));
-        self.store_storage(storage, flags, value, at, place(ARRAY_ELEMENTS));
-        let next = self.ins().iadd_imm_s(at, bytes);
+        make(self, at);
+        let next = self.ins().iadd_imm_s(at, step);
         self.ins().jump(head, &[BlockArg::Value(next)]);
         self.builder.seal_block(head);
         self.enter(done);

@@ -100,16 +100,40 @@ impl Translator<'_> {
         ty: TypeIndex,
         size_bytes: u32,
         len: Option<Value>,
-        (slow, slow_args): (Builtin, &[Value]),
+        slow: (Builtin, &[Value]),
     ) -> Value {
-        let context = self.context();
-        let flags = self.trusted(Region::HeapNext);
-        let next = self.ins().load(I32, flags, context, VmContext::HEAP_NEXT);
+        let next = self.heap_next();
         let units = i64::from(size_bytes) / HEAP_UNIT_BYTES as i64;
         let end = self.ins().iadd_imm_s(next, units);
-        let limit = self.ins().load(I32, flags, context, VmContext::HEAP_LIMIT);
-        let is_full = self.ins().icmp(IntCC::UnsignedGreaterThan, end, limit);
+        let is_full = self.is_beyond_heap(end);
+        self.allocate_unless(is_full, (next, end), (ty, len), slow, |_, _| {})
+    }
 
+    /// Where the next object goes.
+    pub(super) fn heap_next(&mut self) -> Value {
+        let context = self.context();
+        let flags = self.trusted(Region::HeapNext);
+        self.ins().load(I32, flags, context, VmContext::HEAP_NEXT)
+    }
+
+    /// Whether an object that ends there needs the runtime's help.
+    pub(super) fn is_beyond_heap(&mut self, end: Value) -> Value {
+        let context = self.context();
+        let flags = self.trusted(Region::HeapNext);
+        let limit = self.ins().load(I32, flags, context, VmContext::HEAP_LIMIT);
+        self.ins().icmp(IntCC::UnsignedGreaterThan, end, limit)
+    }
+
+    /// A new object from `next` to `end`, its header written, and its length if it is an array; what
+    /// else it needs does `fill`. If `is_full`, `slow` makes it.
+    pub(super) fn allocate_unless(
+        &mut self,
+        is_full: Value,
+        (next, end): (Value, Value),
+        (ty, len): (TypeIndex, Option<Value>),
+        (slow, slow_args): (Builtin, &[Value]),
+        fill: impl FnOnce(&mut Self, Value),
+    ) -> Value {
         let (full, room) = (self.builder.create_block(), self.builder.create_block());
         let done = self.block_with_params(&[I32]);
         self.ins().brif(is_full, full, &[], room, &[]);
@@ -127,6 +151,7 @@ impl Translator<'_> {
         let context = self.context();
         let flags = self.trusted(Region::HeapNext);
         self.ins().store(flags, end, context, VmContext::HEAP_NEXT);
+        fill(self, next);
         self.ins().jump(done, &[BlockArg::Value(next)]);
 
         self.builder.seal_block(done);
