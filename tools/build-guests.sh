@@ -218,7 +218,7 @@ elif [ $mode = real ]; then
   for folder in "$ROOT"/tests/programs-real/*/; do folders+=("tests/programs-real/$(basename "$folder")"); done
 else
   for folder in "$ROOT"/examples/*/; do
-    [ "$(basename "$folder")" = libc ] || folders+=("examples/$(basename "$folder")")
+    [[ "$(basename "$folder")" =~ ^(libc|kotlin)$ ]] || folders+=("examples/$(basename "$folder")")
   done
   for folder in "$ROOT"/tests/programs/*/; do folders+=("tests/programs/$(basename "$folder")"); done
   folders+=(tests/dlfcn bench/kernels)
