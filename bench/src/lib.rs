@@ -10,6 +10,7 @@ pub mod calls;
 pub mod link;
 pub mod modules;
 pub mod peers;
+pub mod preloaded;
 pub mod suite;
 
 /// What goes wrong here ends the program: its text is all that counts.

@@ -1,7 +1,7 @@
 //! One column of a harness that measures many engines: see `bench/README.md` for the commands.
 
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,10 +9,11 @@ use std::{env, fs};
 
 use dynvm_bench::Result;
 use dynvm_bench::modules::Modules;
-use dynvm_jit::Unit;
+use dynvm_bench::preloaded::Preloaded;
+use dynvm_jit::{CompileTime, Unit};
 use dynvm_vm::value::Value;
 
-const USAGE: &str = "runner micro DIR TEST ITERS REPS | link DIR N | compile FILE THREADS | \
+const USAGE: &str = "runner micro DIR TEST ITERS REPS | link DIR N | link-pre DIR N | compile FILE THREADS | \
                      kernel FILE EXPORT ARG REPS | hello FILE | precompile IN OUT | \
                      hello-pre FILE | asm FILE | clif FILE | assemble IN OUT | version";
 
@@ -32,7 +33,13 @@ fn run(args: &[&str]) -> Result<()> {
         ["micro", dir, test, iterations, reps] => {
             micro(Path::new(dir), test, iterations.parse()?, reps.parse()?)
         }
-        ["link", dir, count] => link(Path::new(dir), count.parse()?),
+        ["link", dir, count] => link(Path::new(dir), count.parse()?, None),
+        ["link-pre", dir, count] => {
+            let cache = env::temp_dir().join(format!("dynvm-link-pre-{}", std::process::id()));
+            let linked = link(Path::new(dir), count.parse()?, Some(cache.clone()));
+            fs::remove_dir_all(cache)?;
+            linked
+        }
         ["compile", file, threads] => compile(Path::new(file), threads.parse()?),
         ["kernel", file, export, arg, reps] => {
             kernel(Path::new(file), export, arg.parse()?, reps.parse()?)
@@ -132,36 +139,16 @@ fn call_i32(modules: &mut Modules, func: dynvm_vm::context::FuncId, arg: i32) ->
     }
 }
 
-fn link(dir: &Path, count: usize) -> Result<()> {
-    let read = |k: usize| {
-        let name = format!("l{k}");
-        Ok((fs::read(dir.join(&name).with_extension("wasm"))?, name))
-    };
-    let files = (0..count).map(read).collect::<Result<Vec<_>>>()?;
-    let mut modules = Modules::new()?;
-    modules.add("env", fs::read(dir.join("env.wasm"))?)?;
-
-    let started = Instant::now();
-    let batch = files
-        .into_iter()
-        .map(|(bytes, name)| Ok((name, Arc::new(dynvm_jit::decode(bytes)?))))
-        .collect::<Result<Vec<_>>>()?;
-    let ids = modules.bind(&batch)?;
-    let bound = started.elapsed();
-    modules.compile(&ids)?;
-    let compiled = started.elapsed();
-    modules.start(&ids)?;
-    let funcs = (0..count).map(|k| modules.func(&format!("l{k}"), "f0"));
-    let funcs = funcs.collect::<Result<Vec<_>>>()?;
-    let total = started.elapsed();
-
-    let called = Instant::now();
-    let mut value = 0;
-    for func in funcs {
-        value = call_i32(&mut modules, func, value)?;
+/// Loads modules as `dynvm` does by default: functions are compiled when they are first called.
+fn link(dir: &Path, count: usize, cache: Option<PathBuf>) -> Result<()> {
+    if let Some(cache) = &cache {
+        // What peers call precompiling, and do not count: all functions, into a cache.
+        let mut eager = Preloaded::open(dir, count, Some(cache.clone()), CompileTime::Eager)?;
+        eager.call_each(count)?;
     }
-    let calls = called.elapsed();
-    let compile = compiled - bound;
+    let mut modules = Preloaded::open(dir, count, cache, CompileTime::Lazy)?;
+    let (calls, value) = modules.call_each(count)?;
+    let (total, compile) = (modules.total, modules.compile());
     println!(
         "{:.6} {:.6} {:.6} {:.6} {value}",
         total.as_secs_f64(),
