@@ -1,6 +1,5 @@
 //! The compiler: functions of an instance, in parallel, to machine code.
 
-use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -180,23 +179,10 @@ impl Compiler {
         self.compile_with(&mut Worker::default(), unit, func)
     }
 
-    /// The instances that the unit's code depends on: its own, and those whose functions may become
-    /// part of it, by their ids.
-    pub fn depends_on<'a>(&self, unit: &'a Unit) -> Vec<&'a Instance> {
-        let own: &Instance = unit.instance();
-        let policy = self.policy(unit);
-        let mut found = BTreeMap::from([(own.id, own)]);
-        let mut pending = vec![own];
-        while let Some(caller) = pending.pop() {
-            for index in (0..caller.module.imported_functions).map(FuncIndex) {
-                let Some(definer) = policy.definer(caller, index) else { continue };
-                if found.insert(definer.id, definer).is_none() {
-                    pending.push(definer);
-                }
-            }
-        }
-        found.remove(&own.id);
-        std::iter::once(own).chain(found.into_values()).collect()
+    /// Whether functions of other instances may become part of an instance's code.
+    #[must_use]
+    pub fn is_inlining(&self) -> bool {
+        self.settings.is_inlining
     }
 
     fn policy<'a>(&self, unit: &'a Unit) -> Policy<'a> {

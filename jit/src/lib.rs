@@ -28,4 +28,4 @@ pub use compiler::{Compiler, OptLevel, Settings};
 pub use decode::{Standard, decode, decode_as, decode_validated};
 pub use error::{CompileError, DecodeError, Feature};
 pub use lazy::{CompileTime, LazyCompiler, LazyStatistics, SomeCode};
-pub use unit::Unit;
+pub use unit::{DEFINERS_DEPTH, Unit};

@@ -7,6 +7,7 @@
 //! him alone, and no guest should be granted it.
 
 mod format;
+mod key;
 mod proof;
 
 use std::fs;
@@ -16,11 +17,11 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-use dynvm_jit::{Compiler, SomeCode, Unit};
+use dynvm_jit::SomeCode;
 use dynvm_vm::MappedFile;
-use dynvm_vm::instance::{GlobalPlace, Instance};
 
 pub(crate) use format::Part;
+pub(crate) use key::{Key, keys};
 
 /// Ending of an entry's file name.
 const ENDING: &str = "code";
@@ -39,10 +40,6 @@ pub struct Cache {
     /// Most bytes of all entries; the ones used longest ago go first.
     bytes_max: u64,
 }
-
-/// The name of an entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Key(String);
 
 /// What is in a cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,24 +64,6 @@ impl Cache {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
-    }
-
-    /// The name of the entry for the code of an instance.
-    pub(crate) fn key(compiler: &Compiler, unit: &Unit) -> Key {
-        let mut hasher = blake3::Hasher::new();
-        let mut add = |part: &[u8]| {
-            // With the length, so that no two lists of parts run into the same bytes.
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        };
-        add(FORMAT);
-        add(engine().as_bytes());
-        add(compiler.fingerprint().as_bytes());
-        for instance in compiler.depends_on(unit) {
-            add(proof::digest(&instance.module));
-            add(&folded(instance));
-        }
-        Key(hasher.finalize().to_hex().to_string())
     }
 
     /// All code that was stored under `key`; of some functions perhaps twice, of some not at all.
@@ -219,42 +198,6 @@ fn remove(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     }
-}
-
-/// What is folded into the code of an instance besides its module, as bytes.
-fn folded(instance: &Instance) -> Vec<u8> {
-    let Instance { id, name: _, module: _, types, functions, tables, memories, globals, tags } =
-        instance;
-    let mut bytes = Vec::with_capacity(8 * functions.len());
-    let mut number = |number: u32| bytes.extend_from_slice(&number.to_le_bytes());
-    number(id.0);
-    for list in [types.len(), functions.len(), tables.len(), memories.len(), tags.len()] {
-        number(list as u32);
-    }
-    types.iter().for_each(|ty| number(ty.0));
-    for callee in functions {
-        number(callee.func.0);
-        number(callee.is_preemptible.into());
-    }
-    for (id, descriptor) in tables.iter().map(|table| (table.id.0, table.descriptor.0)) {
-        number(id);
-        number(descriptor);
-    }
-    for (id, descriptor) in memories.iter().map(|memory| (memory.id.0, memory.descriptor.0)) {
-        number(id);
-        number(descriptor);
-    }
-    tags.iter().for_each(|tag| number(tag.0));
-    for global in globals {
-        let (kind, value) = match global {
-            GlobalPlace::Constant(value) => (0_u8, value.u128()),
-            GlobalPlace::Slot(slot) => (1, slot.0.into()),
-            GlobalPlace::StackPointer => (2, 0),
-        };
-        bytes.push(kind);
-        bytes.extend_from_slice(&value.to_le_bytes());
-    }
-    bytes
 }
 
 /// What tells this build of the engine from any other: the version, and the very file that runs.

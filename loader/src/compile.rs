@@ -10,7 +10,7 @@ use dynvm_vm::code::CodeStore;
 use dynvm_vm::instance::InstanceId;
 use dynvm_vm::types::DefinedFuncIndex;
 
-use crate::cache::{Cache, Key, Part};
+use crate::cache::{self, Cache, Key, Part};
 use crate::dso::DsoId;
 use crate::error::LoadError;
 use crate::linker::Linker;
@@ -44,8 +44,13 @@ pub(crate) fn compile(
     mark: DsoId,
 ) -> Result<(), LoadError> {
     let started = Instant::now();
-    for id in linker.map.ids_from(mark) {
-        compile_one(linker, process, id)?;
+    let ids = linker.map.ids_from(mark);
+    let instances: Vec<InstanceId> = ids.iter().map(|id| linker.map.dso(*id).instance()).collect();
+    let units = Unit::batch(process, &instances);
+    let keys = linker.cache.as_ref().map(|_| cache::keys(&linker.compiler, &units));
+    let keys = keys.into_iter().flatten().map(Some).chain(std::iter::repeat(None));
+    for ((id, unit), key) in ids.into_iter().zip(units).zip(keys) {
+        compile_one(linker, process, id, unit, key)?;
     }
     linker.statistics.compile += started.elapsed();
     let started = Instant::now();
@@ -55,10 +60,14 @@ pub(crate) fn compile(
     Ok(())
 }
 
-fn compile_one(linker: &mut Linker, process: &mut Process, id: DsoId) -> Result<(), LoadError> {
+fn compile_one(
+    linker: &mut Linker,
+    process: &mut Process,
+    id: DsoId,
+    unit: Unit,
+    key: Option<Key>,
+) -> Result<(), LoadError> {
     let dso = linker.map.dso(id);
-    let unit = Unit::new(process, dso.instance());
-    let key = linker.cache.as_ref().map(|_| Cache::key(&linker.compiler, &unit));
     let stored = linker.cache.as_ref().zip(key.as_ref()).map(|(cache, key)| cache.load(key));
     let functions_len = unit.instance().module.bodies.len();
     let stored = Stored::new(stored.unwrap_or_default(), functions_len);

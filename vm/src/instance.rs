@@ -126,6 +126,20 @@ impl Definitions {
         let (_, instance) = self.instances.range(..=func.0).next_back()?;
         Some((instance, instance.defined(func)?))
     }
+
+    /// Those of these that define what an instance imports and is bound to for good, each once.
+    #[must_use]
+    pub fn definers(&self, importer: &Instance) -> BTreeMap<InstanceId, &Instance> {
+        let imported = &importer.functions[..importer.module.imported_functions as usize];
+        let for_good = imported.iter().filter(|callee| !callee.is_preemptible);
+        let definers = for_good.filter_map(|callee| self.find(callee.func));
+        definers.map(|(definer, _)| (definer.id, definer)).collect()
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Instance> {
+        self.instances.values().map(|instance| &**instance)
+    }
 }
 
 impl FromIterator<Arc<Instance>> for Definitions {

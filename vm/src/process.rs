@@ -1,6 +1,6 @@
 //! A process: one memory, one table, one text, and every instance linked into them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, btree_map};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -589,19 +589,21 @@ impl Process {
         }
     }
 
-    /// A bound instance, and those that define the functions that it imports, and so on in as many
+    /// Bound instances, and those that define the functions that they import, and so on in as many
     /// steps.
     #[must_use]
-    pub fn definitions(&self, instance: &Arc<Instance>, steps: usize) -> Definitions {
-        let mut found = BTreeMap::from([(instance.id, Arc::clone(instance))]);
-        let mut latest = vec![Arc::clone(instance)];
+    pub fn definitions(&self, instances: &[Arc<Instance>], steps: usize) -> Definitions {
+        let with_ids = instances.iter().map(|instance| (instance.id, Arc::clone(instance)));
+        let mut found: BTreeMap<_, _> = with_ids.collect();
+        let mut latest = instances.to_vec();
         for _ in 0..steps {
             let mut next = Vec::new();
             for importer in &latest {
                 let imported = importer.module.imported_functions as usize;
                 for callee in &importer.functions[..imported] {
                     let Some(definer) = self.defining_instance(callee.func) else { continue };
-                    if found.insert(definer.id, Arc::clone(definer)).is_none() {
+                    if let btree_map::Entry::Vacant(vacant) = found.entry(definer.id) {
+                        vacant.insert(Arc::clone(definer));
                         next.push(Arc::clone(definer));
                     }
                 }

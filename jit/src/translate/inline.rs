@@ -143,11 +143,6 @@ impl<'a> Policy<'a> {
         self.candidate(instance, callee).is_some_and(|candidate| candidate.is_leaf)
     }
 
-    /// The instance whose function `instance` may inline as this callee.
-    pub fn definer(&self, instance: &'a Instance, callee: FuncIndex) -> Option<&'a Instance> {
-        Some(self.candidate(instance, callee)?.instance)
-    }
-
     /// What is called, if its body is known, bound for good and small.
     fn candidate(&self, instance: &'a Instance, callee: FuncIndex) -> Option<Candidate<'a>> {
         let definitions = self.definitions?;
