@@ -9,6 +9,7 @@ mod exception;
 pub mod inline;
 mod known;
 mod memory;
+mod near;
 mod numeric;
 mod object;
 mod reference;
@@ -106,6 +107,8 @@ struct Translator<'a> {
     is_leaf: bool,
     /// The pinned register's value, where it was read: see [`Translator::context`].
     pinned: Option<Value>,
+    /// Indices of the process memory that were accessed in this block.
+    indices: Vec<near::Index>,
     callees: HashMap<FuncId, FuncRef>,
     signatures: HashMap<TypeId, SigRef>,
     builtins: [Option<SigRef>; Builtin::COUNT],
@@ -158,6 +161,7 @@ impl<'a> Translator<'a> {
             dead_depth: 0,
             is_leaf: false,
             pinned: None,
+            indices: Vec::new(),
             callees: HashMap::new(),
             signatures: HashMap::new(),
             builtins: [None; Builtin::COUNT],
@@ -216,13 +220,22 @@ impl<'a> Translator<'a> {
     fn forget_context(&mut self) {
         if !self.is_leaf {
             self.pinned = None;
+            self.indices.clear();
         }
+    }
+
+    /// Goes on in a block that only the current one leads to.
+    fn enter_next(&mut self, block: ir::Block) {
+        let indices = std::mem::take(&mut self.indices);
+        self.enter(block);
+        self.indices = indices;
     }
 
     /// Goes on in another block.
     fn enter(&mut self, block: ir::Block) {
         self.builder.switch_to_block(block);
         self.forget_context();
+        self.indices.clear();
     }
 
     fn operator(&mut self, op: &Operator<'_>) {

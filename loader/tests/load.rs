@@ -351,7 +351,7 @@ fn a_main_that_places_itself_gets_the_room_it_asks_for() {
     check_error(
         &[("main.wasm", &main("0xfffffff0"))],
         "cannot load `main.wasm`: memory of 4295032832 bytes is too large: \
-         the limit is 4294967296 bytes",
+         the limit is 4293918720 bytes",
     );
 }
 

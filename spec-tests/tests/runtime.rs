@@ -17,6 +17,8 @@ mod exceptions;
 mod fixture;
 #[path = "runtime/inlining.rs"]
 mod inlining;
+#[path = "runtime/near.rs"]
+mod near;
 #[path = "runtime/objects.rs"]
 mod objects;
 #[path = "runtime/shared.rs"]

@@ -37,6 +37,11 @@ pub const GLOBALS_MAX: u32 = 0x02ff_0000;
 pub const MEMORY_RESERVATION_BYTES: usize = 0x2_0001_0000;
 /// Most bytes that a 32-bit memory can have.
 pub const MEMORY_BYTES_MAX: usize = 0x1_0000_0000;
+/// Bytes below 4 GiB that the process memory never has: code that has accessed an index of it knows
+/// that adding up to so many does not wrap.
+pub const MEMORY_SLACK_BYTES: usize = 0x10_0000;
+/// Most bytes that the process memory can have.
+pub const PROCESS_MEMORY_BYTES_MAX: usize = MEMORY_BYTES_MAX - MEMORY_SLACK_BYTES;
 /// Where object 0 would be, from the pinned register.
 pub const HEAP_BIAS: i32 = -(BELOW_MEMORY_BYTES as i32);
 /// Bytes of each of the two halves of the heap.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::builtins;
 use crate::code::{Code, CodeStore, TrapCode, TrapSite};
 use crate::context::{
-    Builtin, FuncId, GlobalSlot, HEAP_HALF_BYTES, MEMORY_BYTES_MAX, VmContext, VmFuncRef,
+    Builtin, FuncId, GlobalSlot, HEAP_HALF_BYTES, PROCESS_MEMORY_BYTES_MAX, VmContext, VmFuncRef,
 };
 use crate::direct::Direct;
 use crate::error::Error;
@@ -243,7 +243,7 @@ impl Process {
             managed_globals: HashSet::new(),
             handles: Handles::default(),
             allocating_stack: None,
-            memory_bytes_max: config.memory_bytes_max.min(MEMORY_BYTES_MAX as u64),
+            memory_bytes_max: config.memory_bytes_max.min(PROCESS_MEMORY_BYTES_MAX as u64),
             interrupter: crate::interrupt::Interrupter::default(),
         };
         let limit = process.stack.limit();

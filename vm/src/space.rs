@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::context::{
     BELOW_MEMORY_BYTES, FROM_MEMORY_BYTES, FUNCTIONS_MAX, FUNCTIONS_OFFSET, FuncId, GLOBALS_MAX,
-    GLOBALS_OFFSET, GlobalSlot, MEMORY_BYTES_MAX, MEMORY_RESERVATION_BYTES, VmContext, VmFuncRef,
+    GLOBALS_OFFSET, GlobalSlot, MEMORY_RESERVATION_BYTES, PROCESS_MEMORY_BYTES_MAX, VmContext,
+    VmFuncRef,
 };
 use crate::error::Error;
 use crate::reservation::{Access, PAGE_BYTES, Reservation};
@@ -224,7 +225,10 @@ impl Space {
 
     /// Makes the process memory `len` bytes long; it never shrinks.
     pub(crate) fn set_memory_len(&mut self, len: usize) -> Result<(), Error> {
-        assert!((self.memory_len_bytes..=MEMORY_BYTES_MAX).contains(&len), "bad length {len}");
+        assert!(
+            (self.memory_len_bytes..=PROCESS_MEMORY_BYTES_MAX).contains(&len),
+            "bad length {len}"
+        );
         if len > self.memory_open_bytes {
             let open = len.next_multiple_of(PAGE_BYTES);
             let start = BELOW_MEMORY_BYTES + self.memory_open_bytes;

@@ -150,7 +150,7 @@ impl Translator<'_> {
         let (params, _) = self.block_types(ty);
         let params = self.peek_n(params.len()).to_vec();
         self.push_frame(ty, FrameKind::If { otherwise, params, condition });
-        self.enter(then);
+        self.enter_next(then);
         self.facts.learn_condition(condition, true);
     }
 
@@ -220,7 +220,7 @@ impl Translator<'_> {
         let args = self.block_args(count);
         self.ins().brif(condition, target, &args, next, &[]);
         self.builder.seal_block(next);
-        self.enter(next);
+        self.enter_next(next);
         self.facts.learn_condition(condition, false);
     }
 

@@ -162,24 +162,49 @@ impl<'a> Translator<'a> {
         };
         let place = self.scope.instance.memories[memory as usize];
         let index = self.pop();
-        let index = self.widen(index);
         let ty = self.scope.module.memories[memory as usize];
+        if self.is_process_memory(memory) {
+            let (index, offset) = self.near(index, memarg.offset);
+            return self.access_at(place.id, memory, index, offset);
+        }
+        let index = self.widen(index);
         // A memory of small pages ends where the host's protection does not.
         if ty.is_64 || ty.page_size_log2 < 16 {
             self.check_bounds(memory, index, memarg.offset, size);
         }
+        self.access_at(place.id, memory, index, memarg.offset)
+    }
+
+    fn access_at(&mut self, id: MemoryId, memory: u32, index: Value, offset: u64) -> Access {
         let base = self.memory_base(memory);
         let mut address = self.ins().iadd(base, index);
-        let offset = i32::try_from(memarg.offset).unwrap_or_else(|_| {
-            let offset = self.builder.ins().iconst(I64, memarg.offset.cast_signed());
+        let offset = i32::try_from(offset).unwrap_or_else(|_| {
+            let offset = self.builder.ins().iconst(I64, offset.cast_signed());
             address = self.builder.ins().iadd(address, offset);
             0
         });
-        // Not marked as safe: behind the end of a memory nothing is mapped, and the fault there is
-        // the trap.
-        let region = Region::Memory(place.id).declare(self.builder.func);
-        let flags = MemFlagsData::new().with_alias_region(Some(region));
-        Access { address, offset, flags }
+        Access { address, offset, flags: self.access_flags(id) }
+    }
+
+    /// Flags of an access of a memory. It is not marked as safe: behind the end of a memory nothing
+    /// is mapped, and the fault there is the trap.
+    pub(super) fn access_flags(&mut self, id: MemoryId) -> MemFlagsData {
+        let region = Region::Memory(id).declare(self.builder.func);
+        MemFlagsData::new().with_alias_region(Some(region))
+    }
+
+    /// Whether a memory is the process's, with 32-bit indices and pages of 64 KiB.
+    pub(super) fn is_process_memory(&self, memory: u32) -> bool {
+        let ty = self.scope.module.memories[memory as usize];
+        let id = self.scope.instance.memories[memory as usize].id;
+        id == MemoryId::PROCESS && !ty.is_64 && ty.page_size_log2 == 16
+    }
+
+    /// The address of an index of the process memory.
+    pub(super) fn process_address(&mut self, index: Value) -> Value {
+        let index = self.widen(index);
+        let base = self.context();
+        self.ins().iadd(base, index)
     }
 
     /// The address of byte 0. A memory never moves.

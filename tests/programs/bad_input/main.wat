@@ -30,7 +30,7 @@
 ;;! exit: 134
 ;;!
 ;;! run: $TMP/large.wasm
-;;! stderr: dynvm: cannot load `large.wasm`: memory of 4303421440 bytes is too large: the limit is 4294967296 bytes
+;;! stderr: dynvm: cannot load `large.wasm`: memory of 4303421440 bytes is too large: the limit is 4293918720 bytes
 ;;! exit: 127
 ;;!
 ;;! run: --max-memory 65536 $TMP/main.wasm
