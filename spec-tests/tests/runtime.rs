@@ -11,6 +11,8 @@ use dynvm_vm::types::{FuncType, HeapType, RefType, ValType};
 use dynvm_vm::value::Value;
 use dynvm_vm::{Placement, Stop};
 
+#[path = "runtime/bulk.rs"]
+mod bulk;
 #[path = "runtime/exceptions.rs"]
 mod exceptions;
 #[path = "runtime/fixture.rs"]

@@ -134,12 +134,17 @@ unsafe extern "C" fn direct_host_call_stub() {
     )
 }
 
+/// The context below the pinned register.
+fn context(pinned: usize) -> *const VmContext {
+    (pinned - size_of::<VmContext>()) as *const VmContext
+}
+
 /// The process that runs on this thread.
 ///
 /// # Safety
 /// `pinned` is what the pinned register holds in compiled code.
 pub(crate) unsafe fn process<'a>(pinned: usize) -> &'a mut Process {
-    let context = (pinned - size_of::<VmContext>()) as *const VmContext;
+    let context = context(pinned);
     // SAFETY: by this function's duty a context ends at `pinned`. `Process::enter` stores there the
     // `&mut Process` that it was given, and uses it no more until wasm returns: for the length of
     // a builtin this is the only reference.
@@ -151,7 +156,7 @@ pub(crate) unsafe fn process<'a>(pinned: usize) -> &'a mut Process {
 /// # Safety
 /// As for [`process`].
 pub(crate) unsafe fn activation<'a>(pinned: usize) -> &'a mut Activation {
-    let context = (pinned - size_of::<VmContext>()) as *const VmContext;
+    let context = context(pinned);
     // SAFETY: by this function's duty a context ends at `pinned`; while compiled code runs, its
     // `activation` is the live one of the innermost `Process::enter`, which does not touch it
     // until wasm is left.
@@ -249,6 +254,20 @@ unsafe extern "C" fn memory_copy(
     len: u64,
 ) {
     let (target, source) = ((MemoryId(to_memory), to), (MemoryId(from_memory), from));
+    if target.0 == MemoryId::PROCESS && source.0 == MemoryId::PROCESS {
+        // What is short is over before the process would have been asked.
+        // SAFETY: see above: a context ends at `pinned`.
+        let memory_len = unsafe { (*context(pinned)).memory_len_bytes };
+        let is_inside = |start: u64| start.checked_add(len).is_some_and(|end| end <= memory_len);
+        if is_inside(to) && is_inside(from) {
+            let at = |index: u64| (pinned + index as usize) as *mut u8;
+            // SAFETY: byte 0 of the process memory is at `pinned`, and both ranges were just found
+            // inside its length, which is readable and writable. No reference to it is alive while
+            // compiled code runs.
+            unsafe { std::ptr::copy(at(from), at(to), len as usize) };
+            return;
+        }
+    }
     // SAFETY: see above.
     unsafe { or_raise(pinned, process(pinned).memory_copy(target, source, len)) }
 }
