@@ -9,19 +9,23 @@
 mod format;
 mod key;
 mod proof;
+mod small;
+mod stubs;
 
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
 use dynvm_jit::SomeCode;
 use dynvm_vm::MappedFile;
 
 pub(crate) use format::Part;
 pub(crate) use key::{Key, keys};
+pub(crate) use stubs::KeptStubs;
 
 /// Ending of an entry's file name.
 const ENDING: &str = "code";
@@ -39,6 +43,10 @@ pub struct Cache {
     dir: PathBuf,
     /// Most bytes of all entries; the ones used longest ago go first.
     bytes_max: u64,
+    /// Which small modules are valid.
+    small: Arc<small::SmallProofs>,
+    /// Whether something was stored that may be too much.
+    is_grown: Arc<AtomicBool>,
 }
 
 /// What is in a cache.
@@ -57,7 +65,7 @@ impl Cache {
     /// The cache in `dir`, which is made when the first entry is written.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>, bytes_max: u64) -> Self {
-        Cache { dir: dir.into(), bytes_max }
+        Cache { dir: dir.into(), bytes_max, small: Arc::default(), is_grown: Arc::default() }
     }
 
     /// Where it is.
@@ -80,12 +88,12 @@ impl Cache {
             tracing::debug!(target: "dynvm::files", "{}: damaged, not used", path.display());
             return None;
         }
-        // What is used is kept longest. That it cannot be noted harms nothing.
-        let _ = file.set_modified(SystemTime::now());
+        note_use(&file);
         part
     }
 
     /// Stores `code` under `key`, besides what is there. Readers find a part whole or not at all.
+    /// Whoever has stored all that there is lets [`Cache::trim`] keep the limit.
     pub(crate) fn store(&self, key: &Key, code: &SomeCode) -> io::Result<()> {
         let free = (0..PARTS_MAX).find(|part| self.load_part(key, *part).is_none());
         let encoded = |code| format::encode(FORMAT, key.0.as_bytes(), code);
@@ -98,7 +106,8 @@ impl Cache {
                 (1..PARTS_MAX).try_for_each(|part| remove(&self.path(key, part)))?;
             }
         }
-        self.trim()
+        self.is_grown.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Writes a file that is there whole or not at all.
@@ -136,8 +145,12 @@ impl Cache {
         self.files()?.iter().try_for_each(|file| remove(&file.path))
     }
 
-    /// Removes entries, least recently used first, until the limit is kept.
-    fn trim(&self) -> io::Result<()> {
+    /// Removes entries, least recently used first, until the limit is kept, if any were stored. It
+    /// looks at every file.
+    pub(crate) fn trim(&self) -> io::Result<()> {
+        if !self.is_grown.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
         let mut files = self.files()?;
         let mut bytes: u64 = files.iter().map(|file| file.bytes).sum();
         if bytes <= self.bytes_max {
@@ -173,7 +186,8 @@ impl Cache {
             let path = entry?.path();
             let ending = path.extension().and_then(|ending| ending.to_str());
             let is_entry = ending == Some(ENDING);
-            if !is_entry && ending != Some(proof::ENDING) && ending != Some("new") {
+            let others = [proof::ENDING, stubs::ENDING, "new"];
+            if !is_entry && !ending.is_some_and(|ending| others.contains(&ending)) {
                 continue;
             }
             // Another process may just have removed it.
@@ -183,6 +197,19 @@ impl Cache {
             }
         }
         Ok(files)
+    }
+}
+
+/// How much later a use must be than the last one that was noted to be noted too.
+const USE_INTERVAL: Duration = Duration::from_secs(600);
+
+/// What is used is kept longest. That it cannot be noted harms nothing.
+fn note_use(file: &fs::File) {
+    let now = SystemTime::now();
+    let noted = file.metadata().and_then(|metadata| metadata.modified());
+    let is_recent = |noted| now.duration_since(noted).is_ok_and(|since| since < USE_INTERVAL);
+    if !noted.is_ok_and(is_recent) {
+        let _ = file.set_modified(now);
     }
 }
 

@@ -52,6 +52,7 @@ pub(crate) fn compile(
     for ((id, unit), key) in ids.into_iter().zip(units).zip(keys) {
         compile_one(linker, process, id, unit, key)?;
     }
+    trim(linker);
     linker.statistics.compile += started.elapsed();
     let started = Instant::now();
     let whom = linker.map.from(mark).next().map(|dso| dso.name.to_string()).unwrap_or_default();
@@ -171,8 +172,18 @@ fn keep(cache: &Cache, key: &Key, code: &SomeCode) {
     }
 }
 
+/// Keeps the cache's limit.
+fn trim(linker: &Linker) {
+    // What is too much is removed by whoever stores next.
+    let _ = linker.cache.as_ref().map(Cache::trim);
+}
+
 /// Keeps what was compiled since the program started.
 pub(crate) fn keep_compiled(linker: &Linker) {
+    if let (Some(cache), Some(stubs)) = (&linker.cache, &linker.stubs) {
+        // That they are not kept costs the next start some time.
+        let _ = cache.store_stubs(stubs).and_then(|()| cache.store_small());
+    }
     let (Some(lazy), Some(cache)) = (&linker.lazy, &linker.cache) else { return };
     // What is compiled from now on would come too late.
     lazy.stop();
@@ -181,6 +192,7 @@ pub(crate) fn keep_compiled(linker: &Linker) {
             keep(cache, key, &code);
         }
     }
+    trim(linker);
 }
 
 /// Nothing of an instance is compiled any longer: it goes.
@@ -191,4 +203,5 @@ pub(crate) fn forget(linker: &mut Linker, instance: InstanceId) {
     if let (Some(cache), Some(key)) = (&linker.cache, key) {
         keep(cache, &key, &code);
     }
+    trim(linker);
 }

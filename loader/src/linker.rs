@@ -38,6 +38,8 @@ pub(crate) struct Linker {
     pub(crate) tags: HashMap<String, (TagId, TypeId)>,
     pub(crate) compiler: Arc<Compiler>,
     pub(crate) cache: Option<crate::cache::Cache>,
+    /// Ways in and out of wasm, if they are kept.
+    pub(crate) stubs: Option<Arc<crate::cache::KeptStubs>>,
     pub(crate) progress: Option<compile::Progress>,
     /// Who compiles functions when they are called, if that is when.
     pub(crate) lazy: Option<Arc<LazyCompiler>>,

@@ -1,7 +1,7 @@
 //! Files of the host's own, mapped instead of read.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::ops::Deref;
 
 use memmap2::{Mmap, MmapOptions};
@@ -12,7 +12,16 @@ use memmap2::{Mmap, MmapOptions};
 /// and renamed, and whoever else can write in its directory can run code as this user anyway.
 /// What a guest may have been granted is read instead.
 #[derive(Debug)]
-pub struct MappedFile(Mmap);
+pub struct MappedFile(Bytes);
+
+#[derive(Debug)]
+enum Bytes {
+    Mapped(Mmap),
+    Read(Vec<u8>),
+}
+
+/// Smaller files are read: that takes less time than to map and to unmap them.
+const MAPPED_BYTES_MIN: u64 = 16 * 1024;
 
 impl MappedFile {
     /// Maps `file` whole; its pages are there already when this returns.
@@ -20,9 +29,16 @@ impl MappedFile {
     /// # Errors
     /// If the system cannot map it.
     pub fn open(file: &File) -> io::Result<MappedFile> {
+        let len = file.metadata()?.len();
+        if len < MAPPED_BYTES_MIN {
+            let mut bytes = Vec::with_capacity(len as usize);
+            file.take(len).read_to_end(&mut bytes)?;
+            return Ok(MappedFile(Bytes::Read(bytes)));
+        }
         // SAFETY: the mapping is private and read-only. Its bytes would change, or vanish, only if
         // somebody wrote into the file, which the contract of this type excludes.
-        unsafe { MmapOptions::new().populate().map(file) }.map(MappedFile)
+        let mapped = unsafe { MmapOptions::new().populate().map(file) }?;
+        Ok(MappedFile(Bytes::Mapped(mapped)))
     }
 }
 
@@ -30,7 +46,10 @@ impl Deref for MappedFile {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Bytes::Mapped(mapped) => mapped,
+            Bytes::Read(bytes) => bytes,
+        }
     }
 }
 

@@ -3,12 +3,11 @@
 //! found out.
 
 use std::fs;
-use std::time::SystemTime;
 
 use dynvm_jit::DecodeError;
 use dynvm_vm::module::Module;
 
-use super::{Cache, engine};
+use super::{Cache, engine, note_use};
 
 /// Ending of a proof's file name.
 pub(super) const ENDING: &str = "valid";
@@ -16,10 +15,10 @@ pub(super) const ENDING: &str = "valid";
 /// Changes with the layout of a proof.
 const FORMAT: &[u8] = b"dynvm valid 1\n";
 
-/// Smaller modules are validated faster than a proof is found.
+/// Smaller modules are validated faster than a file is found: their proofs share one.
 const MODULE_BYTES_MIN: usize = 64 * 1024;
 
-const HASH_BYTES: usize = 32;
+pub(super) const HASH_BYTES: usize = 32;
 
 /// The hash of a module's bytes.
 pub(super) fn digest(module: &Module) -> &[u8; HASH_BYTES] {
@@ -32,10 +31,10 @@ impl Cache {
     /// # Errors
     /// If it is not valid.
     pub(crate) fn decode(&self, bytes: Vec<u8>) -> Result<Module, DecodeError> {
-        if bytes.len() < MODULE_BYTES_MIN {
-            return dynvm_jit::decode(bytes);
-        }
         let digest = *blake3::hash(&bytes).as_bytes();
+        if bytes.len() < MODULE_BYTES_MIN {
+            return self.decode_small(bytes, digest);
+        }
         let name = name(&digest);
         let module = match self.load_proof(&name) {
             Some(globals_assigned) => dynvm_jit::decode_validated(bytes, globals_assigned)?,
@@ -44,6 +43,23 @@ impl Cache {
                 // That it cannot be written costs time at the next start.
                 let _ =
                     self.write(&self.proof_path(&name), &encode(&name, &module.globals_assigned));
+                module
+            }
+        };
+        module.digest.get_or_init(|| digest);
+        Ok(module)
+    }
+
+    fn decode_small(
+        &self,
+        bytes: Vec<u8>,
+        digest: [u8; HASH_BYTES],
+    ) -> Result<Module, DecodeError> {
+        let module = match self.load_small(&digest) {
+            Some(globals_assigned) => dynvm_jit::decode_validated(bytes, globals_assigned)?,
+            None => {
+                let module = dynvm_jit::decode(bytes)?;
+                self.note_small(digest, &module.globals_assigned);
                 module
             }
         };
@@ -60,8 +76,7 @@ impl Cache {
                 tracing::debug!(target: "dynvm::files", "{}: damaged, not used", path.display())
             }
             Some(_) => {
-                let file = fs::File::open(&path);
-                let _ = file.and_then(|file| file.set_modified(SystemTime::now()));
+                let _ = fs::File::open(&path).map(|file| note_use(&file));
             }
         }
         globals_assigned
