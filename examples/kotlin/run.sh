@@ -19,3 +19,6 @@ compile -Xinclude="$work/main.klib" -Xir-produce-js
 clang-19 --target=wasm32-unknown-unknown -nostdinc -O2 -fPIC -fvisibility=default -c words.c -o "$work/words.o"
 wasm-ld-19 -shared --experimental-pic "$work/words.o" -o "$work/libwords.so"
 "$dynvm" --preload "$work/libwords.so" "$work/main.wasm"
+# Both as one module, which other engines run too.
+"$dynvm" link -o "$work/linked.wasm" "$work/main.wasm" "$work/libwords.so"
+"$dynvm" "$work/linked.wasm" | tail -n 1

@@ -1,8 +1,11 @@
 ;; A program and a library that hand each other objects: the types of both are the same ones. What
-;; is of another type is no such object.
+;; is of another type is no such object. Linked for good they do the same.
 ;;! $ dynvm -L . --invoke run uses-objects.wasm
 ;;! > 142
 ;;! $ dynvm -L . --gc-stress --invoke run uses-objects.wasm
+;;! > 142
+;;! $ dynvm link -L . -o one.wasm uses-objects.wasm
+;;! $ dynvm --gc-stress --invoke run one.wasm
 ;;! > 142
 ;;! $ dynvm -L . --invoke mistakes uses-objects.wasm
 ;;! ! dynvm: wasm trap: cast failure
