@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dynvm_jit::CompileTime;
+use dynvm_loader::dso::{Dso, LoadBias};
 use dynvm_loader::ldd::Listing;
 use dynvm_loader::{
     Cache, FileIdentity, Flags, GuestFile, GuestFiles, Handle, LoadError, Loader, Progress,
@@ -132,6 +133,19 @@ pub struct Runtime {
     ran: Duration,
 }
 
+/// The main program or a library that is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Library {
+    /// Its file name.
+    pub name: String,
+    /// Where it was found.
+    pub path: PathBuf,
+    /// Where its data and its functions are.
+    pub bias: LoadBias,
+    /// How often it was opened by name and not closed.
+    pub handles: u32,
+}
+
 impl Runtime {
     /// Loads the program at `path`, a path of the host's, and all that it needs. Nothing of it has
     /// run when this returns, but what relocates its data.
@@ -194,6 +208,27 @@ impl Runtime {
     /// If it cannot be loaded, in which case nothing is.
     pub fn open_library(&mut self, path: &Path, flags: Flags) -> Result<Handle, Error> {
         Ok(self.loader.open(path, flags)?)
+    }
+
+    /// Gives a handle back, as `dlclose` does for the guest. Of a library that nothing holds any longer
+    /// the destructors run, and it is unloaded.
+    ///
+    /// # Errors
+    /// If it is no handle, or was closed as often as it was opened, or a destructor does not return.
+    pub fn close_library(&mut self, handle: Handle) -> Result<(), Error> {
+        Ok(self.loader.close(handle)?)
+    }
+
+    /// All that is loaded, in load order: the main program first.
+    #[must_use]
+    pub fn libraries(&self) -> Vec<Library> {
+        let library = |dso: &Dso| Library {
+            name: dso.name.to_string(),
+            path: dso.path.clone(),
+            bias: dso.bias,
+            handles: dso.opened,
+        };
+        self.loader.with_link_map(|map| map.iter().map(library).collect())
     }
 
     /// Address of a symbol, as `dlsym` gives it: of a function its index in the function table.

@@ -9,6 +9,7 @@ use dynvm_vm::types::{GlobalType, ValType};
 use dynvm_vm::value::RawValue;
 use dynvm_vm::{Error, Process};
 
+use crate::buried::owner_of;
 use crate::dso::{Dso, DsoId};
 use crate::error::LoadError;
 use crate::got::{FunctionSlots, elements_of};
@@ -56,12 +57,20 @@ pub(crate) fn assign_slots(
             }
         }
     }
+    let all = fresh.clone();
+    fresh.retain(|func| {
+        let own = space.take_own_slots(process, |process| owner_of(map, process, *func), 1);
+        if let Some(own) = &own {
+            slots.add_fresh(*func, own.start as u32);
+        }
+        own.is_none()
+    });
     let whom = references.first().map_or("", |(id, _)| &map.dso(*id).name);
     let range = space.take_slots(process, fresh.len() as u64, 1, whom)?;
     for (func, slot) in fresh.iter().zip(range) {
         slots.add_fresh(*func, slot as u32);
     }
-    Ok(fresh)
+    Ok(all)
 }
 
 fn function(reference: &Reference) -> Option<FuncId> {

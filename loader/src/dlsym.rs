@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use dynvm_vm::Process;
 
+use crate::buried::Owner;
 use crate::dlfcn::{self, Failure, dso_of_handle};
 use crate::dso::{DsoId, DsoState};
 use crate::error::{LoadError, Mismatch};
@@ -154,14 +155,21 @@ fn address_of(
     symbol: Symbol,
 ) -> Result<Option<u32>, LoadError> {
     let dso = linker.map.dso(id);
-    let SymbolKind::Function(func) = symbol.kind else {
+    let SymbolKind::Function(func_index) = symbol.kind else {
         return Ok(address(dso, symbol).map(|address| address as u32));
     };
-    let func = process.instance(dso.instance()).functions[func.index()].func;
+    let func = process.instance(dso.instance()).functions[func_index.index()].func;
     if let Some(slot) = linker.slots.get(func) {
         return Ok(Some(slot));
     }
-    let range = linker.space.take_slots(process, 1, 1, &dso.name)?;
+    let owner = |_: &Process| {
+        let defined = dso.module.defined_func(func_index)?;
+        Some(Owner::new(&dso.module, Some(defined)))
+    };
+    let range = match linker.space.take_own_slots(process, owner, 1) {
+        Some(own) => own,
+        None => linker.space.take_slots(process, 1, 1, &dso.name)?,
+    };
     let slot = range.start as u32;
     linker.slots.add_fresh(func, slot);
     linker

@@ -229,7 +229,7 @@ fn run_all(shared: &Mutex<Linker>, process: &mut Process) -> Result<(), Stop> {
         let mut linker = lock(shared);
         let all: Vec<DsoId> = linker.map.with_closing().map(|dso| dso.id).collect();
         for id in &all {
-            // From here on `dlclose` unloads none of them.
+            // From here on `dlclose` unloads none of them before its turn.
             linker.map.dso_mut(*id).opened += 1;
         }
         order::for_destructors(&all, &linker.map, true)
@@ -237,6 +237,9 @@ fn run_all(shared: &Mutex<Linker>, process: &mut Process) -> Result<(), Stop> {
     for id in order {
         destructed(&mut lock(shared), id);
         run_of(shared, process, id)?;
+        if let Some(dso) = lock(shared).map.find_mut(id) {
+            dso.opened = dso.opened.saturating_sub(1);
+        }
     }
     // What was opened meanwhile is not destructed: only its handlers run.
     run_last(shared, process, |it| it.kind != Kind::Destructor)

@@ -5,7 +5,7 @@
 //! (the dso's own code uses it without asking); else a slot of another dso that holds it serves;
 //! else it gets a fresh one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
 
 use dynvm_vm::context::FuncId;
@@ -53,21 +53,16 @@ impl FunctionSlots {
         }
     }
 
-    /// Forgets functions that go, and slots in `tables`, which go too. Gives the fresh slots that
-    /// are free now.
-    pub(crate) fn forget(&mut self, funcs: &HashSet<FuncId>, tables: &[Range<u32>]) -> Vec<u32> {
-        self.by_func.retain(|func, slot| {
-            !funcs.contains(func) && !tables.iter().any(|table| table.contains(slot))
-        });
-        let mut free = Vec::new();
-        self.fresh.retain(|func, slot| {
-            let stays = !funcs.contains(func);
-            if !stays {
-                free.push(*slot);
-            }
-            stays
-        });
-        free
+    /// Forgets functions that go, and slots in `tables`, which go too. Gives the functions whose
+    /// fresh slots are free now, with these.
+    pub(crate) fn forget(
+        &mut self,
+        goes: impl Fn(FuncId) -> bool,
+        tables: &[Range<u32>],
+    ) -> Vec<(FuncId, u32)> {
+        self.by_func
+            .retain(|func, slot| !goes(*func) && !tables.iter().any(|table| table.contains(slot)));
+        self.fresh.extract_if(|func, _| goes(*func)).collect()
     }
 }
 

@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use dynvm_vm::Process;
 
+use crate::buried::{BuriedSlots, Owner};
 use crate::dialect::dyninfo::{self, Dyninfo};
 use crate::dialect::flat;
 use crate::dso::{Dso, DsoId, LoadBias};
@@ -31,6 +32,8 @@ const ALIGN_BYTES: u64 = 16;
 pub(crate) struct Space {
     free_memory: Vec<Range<u64>>,
     free_slots: Vec<Range<u64>>,
+    /// Elements of unloaded functions.
+    buried_slots: BuriedSlots,
     /// The guest's stack, in C's sense.
     pub(crate) stack: Range<u64>,
     /// `__heap_base`: end of the last dso of start-up.
@@ -134,12 +137,12 @@ impl Space {
                 clear_chosen(dso, process)?;
                 let size = footprint(room.memory_size.into());
                 dso.memory = self.take_memory(process, size, memory_align(room), &dso.name)?;
-                let first = self.take_slots(
-                    process,
-                    room.table_size.into(),
-                    1 << room.table_align_log2,
-                    &dso.name,
-                )?;
+                let (count, align) = (room.table_size.into(), 1 << room.table_align_log2);
+                let owner = |_: &Process| Some(Owner::new(&dso.module, None));
+                let first = match self.take_own_slots(process, owner, count) {
+                    Some(own) => own,
+                    None => self.take_slots(process, count, align, &dso.name)?,
+                };
                 dso.table = table_range(dso, first.start)?;
             }
             if let Some((size, align)) = tls_block(dso) {
@@ -193,18 +196,57 @@ impl Space {
             let end = u64::from(process.table_len());
             return Ok(end..end);
         }
-        if let Some(taken) = take(&mut self.free_slots, count, align) {
-            for slot in taken.clone() {
-                clear(process, slot);
+        let taken = match take(&mut self.free_slots, count, align) {
+            Some(taken) => taken,
+            None => {
+                self.grow_slots(process, count + align - 1, whom)?;
+                take(&mut self.free_slots, count, align).expect("this much was just added")
             }
-            return Ok(taken);
+        };
+        for slot in taken.clone() {
+            clear(process, slot);
         }
-        let elements = u32::try_from(count + align - 1).unwrap_or(u32::MAX);
-        let old = process
-            .grow_table(elements)
-            .map_err(|source| LoadError::Vm { dso: whom.to_owned(), source })?;
-        give(&mut self.free_slots, u64::from(old)..u64::from(old) + u64::from(elements));
-        Ok(take(&mut self.free_slots, count, align).expect("this much was just added"))
+        Ok(taken)
+    }
+
+    /// The elements that were this owner's before it was unloaded, if nobody else got them since.
+    pub(crate) fn take_own_slots(
+        &mut self,
+        process: &mut Process,
+        owner: impl FnOnce(&Process) -> Option<Owner>,
+        count: u64,
+    ) -> Option<Range<u64>> {
+        if self.buried_slots.is_empty() || count == 0 {
+            return None;
+        }
+        let taken = self.buried_slots.take(&owner(process)?, count)?;
+        for slot in taken.clone() {
+            clear(process, slot);
+        }
+        Some(taken)
+    }
+
+    /// Adds `count` elements to the table. Where it cannot grow, unloaded functions make room.
+    fn grow_slots(
+        &mut self,
+        process: &mut Process,
+        count: u64,
+        whom: &str,
+    ) -> Result<(), LoadError> {
+        let elements = u32::try_from(count).unwrap_or(u32::MAX);
+        let error = match process.grow_table(elements) {
+            Ok(old) => {
+                let old = u64::from(old);
+                give(&mut self.free_slots, old..old + u64::from(elements));
+                return Ok(());
+            }
+            Err(source) => LoadError::Vm { dso: whom.to_owned(), source },
+        };
+        for range in self.buried_slots.take_all() {
+            give(&mut self.free_slots, range);
+        }
+        let is_enough = self.free_slots.iter().any(|free| free.end - free.start >= count);
+        if is_enough { Ok(()) } else { Err(error) }
     }
 
     /// Takes elements back and makes them null.
@@ -215,18 +257,22 @@ impl Space {
         give(&mut self.free_slots, range);
     }
 
-    /// Leaves elements as they are.
-    pub(crate) fn forget_slots(&mut self, _: &mut Process, _: Range<u64>) {}
-
     /// Takes elements back: a call of one traps with the name of the function that was there.
-    pub(crate) fn bury_slots(&mut self, process: &mut Process, range: Range<u64>) {
+    pub(crate) fn bury_slots(
+        &mut self,
+        process: &mut Process,
+        range: Range<u64>,
+        owner: Option<Owner>,
+    ) {
         for slot in range.clone() {
             let func = process.table_get(slot as u32).filter(|func| func.0 != 0);
             let Some(name) = func.map(|func| process.func_name(func)) else { continue };
             let buried = process.table_set_unloaded(slot as u32, name);
             assert!(buried.is_ok(), "slot {slot} was given out and is not in the table");
         }
-        give(&mut self.free_slots, range);
+        for free in self.buried_slots.push(owner, range) {
+            give(&mut self.free_slots, free);
+        }
     }
 }
 

@@ -30,6 +30,7 @@ pub mod nm;
 pub mod plan;
 
 mod bind;
+mod buried;
 mod cache;
 mod close;
 mod compile;

@@ -1,6 +1,6 @@
 //! The dynamic linker's state: all that loading reads and changes, besides the process itself.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use dynvm_jit::{Compiler, LazyCompiler, LazyStatistics};
 use dynvm_vm::Process;
 use dynvm_vm::instance::{InstanceId, TagId};
-use dynvm_vm::types::TypeId;
+use dynvm_vm::types::{DefinedFuncIndex, TypeId};
 
+use crate::buried::Owner;
 use crate::compile;
 use crate::dialect;
 use crate::dlfcn::DlState;
@@ -115,6 +116,9 @@ pub(crate) fn lock(linker: &Mutex<Linker>) -> MutexGuard<'_, Linker> {
     linker.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Takes elements of the table back that were a dso's, or one of its functions' own.
+type GiveSlots = fn(&mut Space, &mut Process, Range<u64>, (&Dso, Option<DefinedFuncIndex>));
+
 impl Linker {
     /// Takes back all that the load of the dsos from `mark` on has taken.
     pub(crate) fn discard(&mut self, process: &mut Process, mark: DsoId) {
@@ -122,11 +126,13 @@ impl Linker {
         let ids: Vec<DsoId> = removed.iter().map(|dso| dso.id).collect();
         self.map.leave_scopes(&ids);
         if !removed.iter().any(|dso| dso.is_main) {
-            return self.release(process, removed, Space::give_slots);
+            return self.release(process, removed, |space, process, slots, _| {
+                space.give_slots(process, slots);
+            });
         }
         // A start that failed may have been given places that do not exist. Nothing else is loaded:
         // the next one begins with all of them free.
-        self.release(process, removed, Space::forget_slots);
+        self.release(process, removed, |_, _, _, _| {});
         self.global = Scope::default();
         self.slots = FunctionSlots::default();
         self.space.give_slots(process, 0..process.table_len().into());
@@ -142,31 +148,30 @@ impl Linker {
         for dso in &removed {
             tracing::debug!(target: "dynvm::files", "{} unloaded", dso.name);
         }
-        self.release(process, removed, Space::bury_slots);
+        self.release(process, removed, |space, process, slots, (dso, func)| {
+            space.bury_slots(process, slots, Some(Owner::new(&dso.module, func)));
+        });
     }
 
-    fn release(
-        &mut self,
-        process: &mut Process,
-        removed: Vec<Dso>,
-        give_slots: fn(&mut Space, &mut Process, Range<u64>),
-    ) {
-        let mut funcs = HashSet::new();
+    fn release(&mut self, process: &mut Process, removed: Vec<Dso>, give_slots: GiveSlots) {
+        let mut funcs = HashMap::new();
         for dso in &removed {
             let Some(instance) = dso.instance else { continue };
             let defined = dso.module.functions.len() as u32 - dso.module.imported_functions;
-            let ids = (0..defined).map(dynvm_vm::types::DefinedFuncIndex);
-            funcs.extend(ids.map(|func| process.defined_func(instance, func)));
+            let ids = (0..defined).map(DefinedFuncIndex);
+            funcs.extend(ids.map(|func| (process.defined_func(instance, func), (dso, func))));
         }
         let tables: Vec<_> = removed.iter().map(|dso| dso.table.clone()).collect();
-        for slot in self.slots.forget(&funcs, &tables) {
-            give_slots(&mut self.space, process, slot.into()..u64::from(slot) + 1);
+        for (func, slot) in self.slots.forget(|func| funcs.contains_key(&func), &tables) {
+            let slots = slot.into()..u64::from(slot) + 1;
+            let (dso, func) = funcs[&func];
+            give_slots(&mut self.space, process, slots, (dso, Some(func)));
         }
         for dso in &removed {
             let table = dso.table.start.into()..dso.table.end.into();
-            give_slots(&mut self.space, process, table);
+            give_slots(&mut self.space, process, table, (dso, None));
         }
-        // Beyond this point no element of the table names a function that goes.
+        // Beyond this point no element of the table that the loader gave names a function that goes.
 
         let ids: Vec<DsoId> = removed.iter().map(|dso| dso.id).collect();
         self.unbound.forget(process, &ids);

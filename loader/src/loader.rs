@@ -85,6 +85,12 @@ pub struct Handle(pub(crate) u32);
 impl Handle {
     /// The whole program, as `dlsym(RTLD_DEFAULT, …)` searches it.
     pub const DEFAULT: Handle = Handle(0);
+
+    /// What the guest has for it: the pointer that `dlopen` gives.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.0
+    }
 }
 
 /// A process and all that is loaded into it.

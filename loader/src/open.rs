@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use dynvm_vm::{Placement, Process};
 
+use crate::buried::Owner;
 use crate::deps::{self, Batch};
 use crate::dialect::dyninfo;
 use crate::dialect::flat::{self, Flat};
@@ -275,6 +276,10 @@ pub(crate) fn prepare(
 fn declare(linker: &mut Linker, process: &mut Process, mark: DsoId) -> Result<(), LoadError> {
     for id in linker.map.ids_from(mark) {
         let dso = linker.map.dso_mut(id);
+        if linker.statistics.dsos_unloaded > 0 {
+            // Opened again, it gets the functions and slots that it had.
+            Owner::new(&dso.module, None);
+        }
         let placement = match dso.flat() {
             _ if dso.is_main => Placement::Process,
             Some(Flat { joins_table }) => Placement::Joined { table: joins_table },

@@ -8,7 +8,6 @@ use crate::error::Error;
 use crate::heap::is_object;
 use crate::instance::{
     Callee, Extern, GlobalPlace, Instance, InstanceId, MemoryId, MemoryPlace, TableId, TablePlace,
-    TagId,
 };
 use crate::memory::{Memory, page_bytes};
 use crate::module::{Entity, EntityType, Import, Module};
@@ -240,9 +239,8 @@ impl Process {
 
     fn define_tags(&mut self, instance: &mut Instance) {
         for ty in &instance.module.tags[instance.module.imported_tags as usize..] {
-            let id = u32::try_from(self.tags.len()).expect("tags are bounded by modules");
-            self.tags.push(instance.types[ty.index()]);
-            instance.tags.push(TagId(id));
+            let tag = self.new_tag(instance.types[ty.index()]);
+            instance.tags.push(tag);
         }
     }
 
@@ -287,8 +285,8 @@ impl Process {
     pub(crate) fn place_memory(&mut self, memory: Memory) -> MemoryPlace {
         let descriptor = memory.descriptor;
         self.set_descriptor(descriptor, memory.base(), memory.descriptor_len());
-        self.memories.push(Some(memory));
-        let id = MemoryId(u32::try_from(self.memories.len() - 1).expect("memories are bounded"));
+        let position = place(&mut self.memories, memory);
+        let id = MemoryId(u32::try_from(position).expect("memories are bounded"));
         MemoryPlace { id, descriptor }
     }
 
@@ -350,8 +348,8 @@ impl Process {
         let descriptor = self.space.add_globals(1)?;
         let table = Table::new(ty, self.config.table_len_max, descriptor)?;
         self.set_descriptor(descriptor, table.base(), table.len());
-        self.tables.push(Some(table));
-        let id = TableId(u32::try_from(self.tables.len() - 1).expect("tables are bounded"));
+        let position = place(&mut self.tables, table);
+        let id = TableId(u32::try_from(position).expect("tables are bounded"));
         Ok(TablePlace { id, descriptor })
     }
 
@@ -382,6 +380,21 @@ impl Process {
 
     pub(crate) fn memory_by_id(&self, id: MemoryId) -> &Memory {
         self.memories[id.0 as usize].as_ref().expect("the memory's instance was not discarded")
+    }
+}
+
+/// Puts `thing` where there is none, behind the first: that is the process's.
+fn place<T>(things: &mut Vec<Option<T>>, thing: T) -> usize {
+    let vacant = things.iter().skip(1).position(Option::is_none);
+    match vacant.map(|position| position + 1) {
+        Some(position) => {
+            things[position] = Some(thing);
+            position
+        }
+        None => {
+            things.push(Some(thing));
+            things.len() - 1
+        }
     }
 }
 

@@ -28,13 +28,19 @@ impl Process {
     /// Calls a wasm function.
     ///
     /// # Errors
-    /// If the guest exits or traps.
+    /// If the guest exits or traps, or the function was unloaded. The host's own copies of an id are
+    /// not known to the process: in time the id can be that of another function.
     ///
     /// # Panics
-    /// If `func` does not exist, has no code yet, or `args` are not of its parameters' types: the
+    /// If `func` never existed, has no code yet, or `args` are not of its parameters' types: the
     /// caller knows the function's type.
     pub fn call(&mut self, func: FuncId, args: &[Value]) -> Result<Vec<Value>, Stop> {
         let VmFuncRef { code, type_id, .. } = self.space.function(func);
+        if type_id == TypeId(0)
+            && let Some(stop) = self.unloaded(func)
+        {
+            return Err(stop);
+        }
         let name = || self.func_name(func);
         let ty = self.types.get(type_id);
         let ty = ty.unwrap_or_else(|| panic!("`{}` is called but does not exist", name()));
@@ -375,6 +381,10 @@ pub(crate) fn check_indirect_call(
         return Err(Trap::new(TrapCode::UndefinedElement, detail).into());
     };
     if element.type_id == TypeId(0) {
+        if let Some(stop) = process.unloaded(element.func).filter(|_| element.func != FuncId::NULL)
+        {
+            return Err(stop);
+        }
         let detail = match process.unloaded.get(&(index as u32)).filter(|_| id == TableId::PROCESS)
         {
             Some(function) => format!("call of `{function}`, which was unloaded"),

@@ -125,6 +125,16 @@ impl Exceptions {
         self.live.values_mut().map(|exception| (exception.tag, &mut *exception.values))
     }
 
+    /// Whether there is one of this tag.
+    pub(crate) fn has(&self, tag: TagId) -> bool {
+        self.live.values().any(|exception| exception.tag == tag)
+    }
+
+    /// What all of them hold.
+    pub(crate) fn words(&self) -> impl Iterator<Item = u32> {
+        self.live.values().flat_map(|exception| exception.values.iter().map(|value| value.u32()))
+    }
+
     /// Its tag, and the calls that it has come out of so far.
     pub(crate) fn unwinding(&mut self, handle: u32) -> Option<(TagId, &mut Passed)> {
         self.live.get_mut(&handle).map(|exception| (exception.tag, &mut exception.passed))

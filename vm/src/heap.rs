@@ -111,6 +111,13 @@ impl Heap {
         (next - self.start()) as usize * HEAP_UNIT_BYTES
     }
 
+    /// Every word of all objects if the next is at `next`, dead ones included.
+    pub(crate) fn words(&self, next: u32) -> impl Iterator<Item = u32> {
+        let bytes = self.bytes(self.start(), 0, self.used_bytes(next) as u64);
+        let (words, _) = bytes.as_chunks();
+        words.iter().map(|word| u32::from_le_bytes(*word))
+    }
+
     /// Makes room for `used + more` bytes, if the limit lets it; else as much as it lets.
     pub(crate) fn raise(&mut self, used_bytes: usize, more_bytes: u64) -> Result<(), Error> {
         let wanted = (used_bytes as u64).saturating_add(more_bytes).max(COLLECT_MIN_BYTES as u64);

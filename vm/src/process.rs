@@ -27,6 +27,7 @@ use crate::text::{Owner, Text, Unplaced, Unread};
 use crate::trap::Stop;
 use crate::type_rows::TypeRows;
 use crate::types::{DefinedFuncIndex, FuncType, GlobalIndex, HeapType, RefType, TypeId, TypeIndex};
+use crate::unload::{Names, RETIRED_FUNCTIONS_MAX};
 use crate::value::RawValue;
 
 /// Limits of a process.
@@ -173,6 +174,12 @@ pub struct Process {
     /// What stood in elements of the process table that are null now: names of functions that were
     /// unloaded.
     pub(crate) unloaded: HashMap<u32, String>,
+    /// What functions were called that are no more, by the first of each range.
+    pub(crate) gone: HashMap<u32, Names>,
+    /// How many of them it takes to look for references to them.
+    pub(crate) reclaim_functions_at: usize,
+    /// Tags of instances that are no more.
+    pub(crate) free_tags: Vec<TagId>,
     /// Names of functions that were made without a definition.
     pub(crate) unbound: HashMap<FuncId, String>,
     pub(crate) resolver: Option<Arc<dyn crate::resolver::Resolver>>,
@@ -232,6 +239,9 @@ impl Process {
             managed_host_functions: Vec::new(),
             definers: BTreeMap::new(),
             unloaded: HashMap::new(),
+            gone: HashMap::new(),
+            reclaim_functions_at: RETIRED_FUNCTIONS_MAX,
+            free_tags: Vec::new(),
             unbound: HashMap::new(),
             resolver: None,
             listener: None,
@@ -329,7 +339,10 @@ impl Process {
                 .unbound
                 .get(&func)
                 .map_or_else(|| format!("function {}", func.0), String::clone),
-            Some((_, Definer::Gone)) => format!("unloaded function {}", func.0),
+            Some((first, Definer::Gone)) => {
+                let name = self.gone.get(first).and_then(|names| names.get(func.0 - first));
+                name.unwrap_or_else(|| format!("unloaded function {}", func.0))
+            }
             Some((_, Definer::Stub)) | None => format!("function {}", func.0),
         }
     }
@@ -416,8 +429,7 @@ impl Process {
 
     /// A new tag whose payload is the parameters of `ty`.
     pub fn add_tag(&mut self, ty: TypeId) -> TagId {
-        self.tags.push(ty);
-        TagId(u32::try_from(self.tags.len() - 1).expect("tags are bounded by modules"))
+        self.new_tag(ty)
     }
 
     /// Gives `module` a place: ids for its functions and slots for its mutable globals, so that
@@ -436,7 +448,8 @@ impl Process {
         let imported = module.imported_functions as usize;
         let defined = &module.functions[imported..];
         let defined_types: Vec<TypeId> = defined.iter().map(|ty| types[ty.index()]).collect();
-        let first_func = self.space.add_functions_of(&defined_types)?;
+        self.reclaim_functions();
+        let first_func = self.space.add_functions_of(&defined_types, module.digest.get())?;
         let mut slots = Vec::new();
         for ty in &module.globals[module.imported_globals as usize..] {
             slots.push(if ty.is_mutable { Some(self.space.add_globals(1)?) } else { None });

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::process::{Definer, Process};
 use crate::trap::{Stop, Trap};
 use crate::types::TypeId;
+use crate::unload::Names;
 
 /// Gives functions their code when they are first called.
 pub trait Resolver: Send + Sync {
@@ -34,9 +35,10 @@ impl Process {
     /// # Errors
     /// If there are too many functions, or the system has no memory.
     pub fn add_unbound_function(&mut self, name: &str, type_id: TypeId) -> Result<FuncId, Error> {
-        let func = self.space.add_functions_of(&[type_id])?;
+        self.reclaim_functions();
+        let func = self.space.add_functions_of(&[type_id], None)?;
         if let Err(error) = self.text.open_plt(func, 1) {
-            self.space.remove_functions_of(func, &[type_id], VmFuncRef::NULL);
+            self.space.retire_functions(func, &[type_id], None, |_| VmFuncRef::NULL);
             return Err(error);
         }
         let code = self.text.plt().unresolved(func);
@@ -49,13 +51,10 @@ impl Process {
     /// Takes back what [`Process::add_unbound_function`] gave, bound or not. References to it that
     /// are left trap.
     pub fn remove_unbound_function(&mut self, func: FuncId) {
-        if self.unbound.remove(&func).is_none() {
-            return;
-        }
+        let Some(name) = self.unbound.remove(&func) else { return };
         let type_id = self.space.function(func).type_id;
-        self.definers.insert(func.0, Definer::Gone);
-        let gone = VmFuncRef { code: self.discarded, ..VmFuncRef::NULL };
-        self.space.remove_functions_of(func, &[type_id], gone);
+        let names = Names::new(&Arc::from(""), std::iter::once(name));
+        self.retire_functions(func, &[type_id], None, names);
     }
 
     /// From now on `func`, which was not bound, is `target`.
@@ -95,6 +94,9 @@ impl Process {
     fn resolved(&mut self, func: FuncId) -> Result<usize, Stop> {
         // Another copy of the reference may have been called before.
         if self.is_unresolved(func) {
+            if let Some(stop) = self.unloaded(func) {
+                return Err(stop);
+            }
             let resolver = self.resolver.clone();
             let resolver = resolver.ok_or_else(|| {
                 Trap::new(TrapCode::UndefinedSymbol, format!("`{}`", self.func_name(func)))

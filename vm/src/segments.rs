@@ -184,14 +184,18 @@ impl Process {
         self.entry_mut(id).data_dropped[data.index()] = true;
     }
 
-    /// What a table of type `ty` holds for the reference `handle`.
-    pub(crate) fn element(&self, ty: RefType, handle: u32) -> VmFuncRef {
-        let is_func = match ty.heap {
+    /// Whether references of this type are functions.
+    pub(crate) fn is_func(&self, ty: RefType) -> bool {
+        match ty.heap {
             HeapType::Func | HeapType::NoFunc => true,
             HeapType::Canonical(id) => *self.types.shape(id) == Shape::Func,
             _ => false,
-        };
-        if is_func {
+        }
+    }
+
+    /// What a table of type `ty` holds for the reference `handle`.
+    pub(crate) fn element(&self, ty: RefType, handle: u32) -> VmFuncRef {
+        if self.is_func(ty) {
             self.text.plt().copied(self.space.function(FuncId(handle)))
         } else {
             VmFuncRef { func: FuncId(handle), ..VmFuncRef::NULL }

@@ -1,7 +1,8 @@
 //! The one reservation behind the pinned register: functions, global slots, context, process
 //! memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::ptr;
 use std::sync::Arc;
 
@@ -24,13 +25,27 @@ pub(crate) struct Space {
     reservation: Arc<Reservation>,
     functions: Growing,
     globals: Growing,
-    /// Ranges of functions that were given back, by the types of their functions. A range is used
-    /// again for the same types only: a stale reference still has the type it says.
+    /// Ranges of functions that were given back and that nothing refers to, by the types of their
+    /// functions: a range is used again for the same types only.
     free_functions: HashMap<Box<[TypeId]>, Vec<FuncId>>,
+    /// Ranges that were given back and that something may still refer to.
+    retired: BTreeMap<FuncId, Retired>,
+    /// Those of modules, by the hash of their bytes.
+    retired_by_digest: HashMap<[u8; 32], FuncId>,
+    /// How many functions they are.
+    retired_len: usize,
     /// Global slots that were given back.
     free_globals: Vec<GlobalSlot>,
     memory_len_bytes: usize,
     memory_open_bytes: usize,
+}
+
+/// A range of functions that was given back.
+#[derive(Debug)]
+struct Retired {
+    types: Box<[TypeId]>,
+    /// The hash of the bytes of the module that defined them.
+    digest: Option<[u8; 32]>,
 }
 
 /// An array of 16-byte entries that is opened as it grows.
@@ -94,6 +109,9 @@ impl Space {
                 open_bytes: 0,
             },
             free_functions: HashMap::new(),
+            retired: BTreeMap::new(),
+            retired_by_digest: HashMap::new(),
+            retired_len: 0,
             free_globals: Vec::new(),
             reservation: Arc::new(reservation),
             memory_len_bytes: 0,
@@ -140,9 +158,15 @@ impl Space {
         self.functions.grow(&self.reservation, count).map(FuncId)
     }
 
-    /// Functions of these types, without code, in a row.
-    pub(crate) fn add_functions_of(&mut self, types: &[TypeId]) -> Result<FuncId, Error> {
-        let free = self.free_functions.get_mut(types).and_then(Vec::pop);
+    /// Functions of these types, without code, in a row. A module whose bytes have the hash `digest`
+    /// gets those that it had: they are the same functions, and its code in a cache names them.
+    pub(crate) fn add_functions_of(
+        &mut self,
+        types: &[TypeId],
+        digest: Option<&[u8; 32]>,
+    ) -> Result<FuncId, Error> {
+        let own = digest.and_then(|digest| self.take_own_functions(types, digest));
+        let free = own.or_else(|| self.free_functions.get_mut(types).and_then(Vec::pop));
         let first = free.map_or_else(|| self.add_functions(types.len() as u32), Ok)?;
         for (func, type_id) in (first.0..).map(FuncId).zip(types) {
             self.set_function(func, VmFuncRef { code: 0, type_id: *type_id, func });
@@ -150,14 +174,59 @@ impl Space {
         Ok(first)
     }
 
-    /// Takes back what [`Space::add_functions_of`] gave: the functions lead to `gone` now.
-    pub(crate) fn remove_functions_of(&mut self, first: FuncId, types: &[TypeId], gone: VmFuncRef) {
+    fn take_own_functions(&mut self, types: &[TypeId], digest: &[u8; 32]) -> Option<FuncId> {
+        let first = *self.retired_by_digest.get(digest)?;
+        self.retired.get(&first).filter(|retired| *retired.types == *types)?;
+        self.remove_retired(first).map(|_| first)
+    }
+
+    fn remove_retired(&mut self, first: FuncId) -> Option<Retired> {
+        let retired = self.retired.remove(&first)?;
+        self.retired_len -= retired.types.len();
+        if let Some(digest) = &retired.digest
+            && self.retired_by_digest.get(digest) == Some(&first)
+        {
+            self.retired_by_digest.remove(digest);
+        }
+        Some(retired)
+    }
+
+    /// Takes back what [`Space::add_functions_of`] gave: the functions lead to `gone` now. Another
+    /// module gets them only after [`Space::free_retired`].
+    pub(crate) fn retire_functions(
+        &mut self,
+        first: FuncId,
+        types: &[TypeId],
+        digest: Option<&[u8; 32]>,
+        gone: impl Fn(FuncId) -> VmFuncRef,
+    ) {
         for func in (first.0..).map(FuncId).take(types.len()) {
-            self.set_function(func, gone);
+            self.set_function(func, gone(func));
         }
         if !types.is_empty() {
-            self.free_functions.entry(types.into()).or_default().push(first);
+            let retired = Retired { types: types.into(), digest: digest.copied() };
+            self.retired.insert(first, retired);
+            self.retired_by_digest.extend(digest.map(|digest| (*digest, first)));
+            self.retired_len += types.len();
         }
+    }
+
+    /// How many functions were given back and wait.
+    pub(crate) fn retired_len(&self) -> usize {
+        self.retired_len
+    }
+
+    /// Lets those ranges of functions that wait be used again of which no function `is_referred` to.
+    /// Gives their first functions.
+    pub(crate) fn free_retired(&mut self, is_referred: impl Fn(Range<u32>) -> bool) -> Vec<FuncId> {
+        let range = |(first, it): (&FuncId, &Retired)| first.0..first.0 + it.types.len() as u32;
+        let free = self.retired.iter().filter(|retired| !is_referred(range(*retired)));
+        let free: Vec<FuncId> = free.map(|(first, _)| *first).collect();
+        for first in &free {
+            let Some(retired) = self.remove_retired(*first) else { continue };
+            self.free_functions.entry(retired.types).or_default().push(*first);
+        }
+        free
     }
 
     /// How many functions there are, null included.

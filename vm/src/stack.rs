@@ -55,6 +55,34 @@ impl Stack {
         Some(unsafe { std::ptr::read(self.reservation.pointer(offset).cast::<usize>()) })
     }
 
+    /// Every word of the stack that is in use now, if wasm called who asks, and the registers that
+    /// wasm may expect back.
+    #[inline(never)]
+    pub(crate) fn words_in_use(&self) -> Vec<usize> {
+        let mut saved = [0_usize; 6];
+        let sp: usize;
+        // SAFETY: the six words are written to `saved`, which has six, and no register is changed but
+        // the output. What this function itself keeps in a register that its caller expects back is
+        // saved in its frame, which lies above `sp`.
+        unsafe {
+            std::arch::asm!(
+                "mov [{saved}], rbx",
+                "mov [{saved} + 8], rbp",
+                "mov [{saved} + 16], r12",
+                "mov [{saved} + 24], r13",
+                "mov [{saved} + 32], r14",
+                "mov [{saved} + 40], r15",
+                "mov {sp}, rsp",
+                saved = in(reg) saved.as_mut_ptr(),
+                sp = out(reg) sp,
+                options(nostack, preserves_flags),
+            );
+        }
+        let mut words = saved.to_vec();
+        words.extend((sp.next_multiple_of(8)..).step_by(8).map_while(|at| self.word(at)));
+        words
+    }
+
     /// The reference at `address`, if that is one of four aligned bytes of the stack.
     pub(crate) fn reference(&self, address: usize) -> Option<u32> {
         let pointer = self.reference_pointer(address)?;

@@ -187,7 +187,7 @@ impl<P: Params, R: Results> TypedFunc<P, R> {
         let VmFuncRef { code, type_id, .. } = process.space.function(self.func);
         // Ids are given out again: what is there now may be of another type.
         if type_id != self.type_id {
-            return Err(unloaded(self.func));
+            return Err(process.unloaded(self.func).unwrap_or_else(|| unloaded(self.func)));
         }
         assert!(code != 0, "a function is called before it is linked");
         let mut slots = [RawValue::ZERO; VALUES_MAX];

@@ -16,7 +16,6 @@ use dynvm_vm::{HostFunction, Process, Stop, Trap};
 use super::guest;
 use crate::dlfcn::{self, Flags};
 use crate::error::LoadError;
-use crate::layout::Space;
 use crate::linker::{Linker, lock};
 use crate::open;
 
@@ -357,7 +356,7 @@ fn closure_free(
     if let Some(closure) = prepared {
         closures.spare.entry(closure.ty.clone()).or_default().push(closure);
     }
-    Space::bury_slots(&mut linker.space, process, u64::from(slot)..u64::from(slot) + 1);
+    linker.space.bury_slots(process, slot.into()..u64::from(slot) + 1, None);
     Ok(errno::SUCCESS)
 }
 

@@ -81,7 +81,7 @@ fn a_function_that_was_unloaded_traps() {
     fixture.process.discard(id);
     let found = trap(typed.call(&mut fixture.process, (1,)).map(|_| Vec::new()));
     assert_eq!(found.code, TrapCode::UndefinedSymbol);
-    assert_eq!(found.detail.unwrap(), format!("function {} was unloaded", inc.0));
+    assert_eq!(found.detail.unwrap(), "call of `main!inc`, which was unloaded");
 }
 
 #[test]
