@@ -33,6 +33,10 @@ const ENDING: &str = "code";
 /// Changes with the layout of an entry.
 const FORMAT: &[u8] = b"dynvm code 4\n";
 
+/// Files from this length on are on the disk before they get their names. To wait for the disk takes
+/// longer than to compile what is in a smaller one again, and it is the program's exit that waits.
+const SYNCED_BYTES_MIN: usize = 256 * 1024;
+
 /// Most files of one entry: each run that compiles functions while it runs adds one, and then one
 /// takes the place of all.
 const PARTS_MAX: u32 = 8;
@@ -110,13 +114,16 @@ impl Cache {
         Ok(())
     }
 
-    /// Writes a file that is there whole or not at all.
+    /// Writes a file that is there whole or not at all. Only if the system itself fails soon after, a
+    /// small one can be there without its content, which its hash tells like any other damage.
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
         let temporary = path.with_extension(format!("{}.new", std::process::id()));
         let written = fs::File::create(&temporary).and_then(|mut file| {
             file.write_all(bytes)?;
-            file.sync_data()?;
+            if bytes.len() >= SYNCED_BYTES_MIN {
+                file.sync_data()?;
+            }
             fs::rename(&temporary, path)
         });
         if written.is_err() {
