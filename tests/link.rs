@@ -204,6 +204,29 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
+#[test]
+fn a_module_that_only_a_loader_can_link_is_named() {
+    let text = fs::read_to_string(root().join("tests/programs/dyninfo_hello/main.wat"));
+    let work = tempfile::tempdir().expect("a directory");
+    let folder = root().join("tests/programs/dyninfo_hello");
+    for source in files(&folder, "wat") {
+        let bytes = wat::parse_file(&source).expect("a module");
+        let name = source.with_extension("wasm");
+        fs::write(work.path().join(name.file_name().expect("a name")), bytes).expect("written");
+    }
+    assert!(text.expect("the program is there").contains("dyninfo"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dynvm"));
+    command.current_dir(work.path()).args(["link", "-o", "out.wasm", "main.wasm"]);
+    let output = command.output().expect("it starts");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        stderr,
+        "dynvm: `main.wasm` is a `dyninfo` module, which only a loader can link: run it\n"
+    );
+    assert_eq!(output.status.code(), Some(127));
+    assert!(!work.path().join("out.wasm").exists());
+}
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

@@ -114,6 +114,11 @@ pub enum LoadError {
     Busy,
     /// No main program was opened.
     NoMain,
+    /// A module of a dialect whose linking goes on while it runs cannot be linked for good.
+    NeedsLoader {
+        /// The module.
+        dso: String,
+    },
     /// A main program was opened before.
     SecondMain,
     /// `RTLD_NOLOAD` of what is not loaded.
@@ -284,6 +289,9 @@ impl fmt::Display for LoadError {
             LoadError::Busy => f.write_str("cannot open a library while another is relocated"),
             LoadError::NoMain => f.write_str("no main program was opened"),
             LoadError::SecondMain => f.write_str("a main program was opened before"),
+            LoadError::NeedsLoader { dso } => {
+                write!(f, "`{dso}` is a `dyninfo` module, which only a loader can link: run it")
+            }
             LoadError::NotLoaded { name } => {
                 write!(f, "`{}` is not loaded", name.escape_debug())
             }

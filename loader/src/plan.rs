@@ -143,6 +143,9 @@ pub fn plan(options: Options, program: &Path, how: PlanOptions) -> Result<Plan, 
         deps::read_start(map, search, cache.as_ref(), program, &preload, dialects.flat.as_deref())?
     };
     batch.check_complete()?;
+    if let Some(dso) = linker.map.iter().find(|dso| dso.dyninfo().is_some()) {
+        return Err(LoadError::NeedsLoader { dso: dso.name.to_string() });
+    }
     // Beyond this point no dso joins the plan.
 
     add_hosts(&mut linker);
