@@ -66,7 +66,7 @@ impl World {
     }
 
     fn entries(&self) -> usize {
-        let is_code = |path: &Path| path.is_file();
+        let is_code = |path: &Path| path.extension() == Some("code".as_ref());
         let entries = fs::read_dir(self.path("cache")).expect("the cache is there");
         entries.filter(|entry| is_code(&entry.as_ref().expect("it can be read").path())).count()
     }
