@@ -65,7 +65,7 @@ const STACK_GUARD_LOG2: &str = "16";
 
 /// From this size on, in bytes of wasm, a function without a loop is compiled with as little work
 /// as possible. Such a one sets something up, once, and what the allocator of registers does grows
-/// faster than its size: CPython 3.14 has one of 427 kB, for which its start waited 0.29 s of 0.95.
+/// faster than its size: one of 427 kB that relocates CPython's data took 0.29 s otherwise.
 const STRAIGHT_BYTES_MIN: usize = 64 << 10;
 
 /// Makes machine code for the processor that it runs on.

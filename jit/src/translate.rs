@@ -107,6 +107,9 @@ struct Translator<'a> {
     is_leaf: bool,
     /// The pinned register's value, where it was read: see [`Translator::context`].
     pinned: Option<Value>,
+    /// Variables of inlined bodies that have ended; of each its type, and whether the collector has
+    /// to know of it.
+    spare_variables: Vec<(Variable, (ir::Type, bool))>,
     /// Indices of the process memory that were accessed in this block.
     indices: Vec<near::Index>,
     callees: HashMap<FuncId, FuncRef>,
@@ -161,6 +164,7 @@ impl<'a> Translator<'a> {
             dead_depth: 0,
             is_leaf: false,
             pinned: None,
+            spare_variables: Vec::new(),
             indices: Vec::new(),
             callees: HashMap::new(),
             signatures: HashMap::new(),
@@ -192,12 +196,27 @@ impl<'a> Translator<'a> {
     }
 
     fn declare_local(&mut self, ty: ValType) -> Variable {
-        let variable = self.builder.declare_var(signature::value_type(ty));
-        if self.bound(ty).is_some() {
+        let kind = (signature::value_type(ty), self.bound(ty).is_some());
+        let spare = self.spare_variables.iter().position(|(_, its_kind)| *its_kind == kind);
+        let variable = match spare {
+            Some(position) => self.spare_variables.swap_remove(position).0,
+            None => self.builder.declare_var(kind.0),
+        };
+        if spare.is_none() && kind.1 {
             self.builder.declare_var_needs_stack_map(variable);
         }
         self.scope.locals.push((variable, ty));
         variable
+    }
+
+    /// Ends an inlined body: what comes next may have its variables. Each of them costs memory for
+    /// every block of the function, and bodies set theirs before they read them.
+    fn leave_scope(&mut self, outer: Scope<'a>) {
+        for (variable, ty) in std::mem::take(&mut self.scope.locals) {
+            let kind = (signature::value_type(ty), self.bound(ty).is_some());
+            self.spare_variables.push((variable, kind));
+        }
+        self.scope = outer;
     }
 
     /// The value of the pinned register: the address of byte 0 of the process memory, with the

@@ -288,7 +288,7 @@ impl<'a> Translator<'a> {
             self.builder.set_srcloc(location);
             self.operator(&op);
         }
-        self.scope = outer;
+        self.leave_scope(outer);
         self.builder.set_srcloc(call);
         Ok(())
     }

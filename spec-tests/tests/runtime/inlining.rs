@@ -219,3 +219,31 @@ fn what_is_large_or_calls_itself_stays_a_call() {
     let end = "(func $g9 (param i32) (result i32) (local.get 0))";
     check_inlined(&format!("{} {chain} {end}", of("(call $g0 (local.get 0))")), 3);
 }
+
+#[test]
+fn bodies_one_after_the_other_and_in_each_other_have_locals_of_their_own() {
+    let library = r#"(module
+      (func $inner (export "inner") (param i64) (result i64) (local i32 f64 i64)
+        (if (i64.ne (local.get 0) (i64.const 0)) (then
+          (local.set 1 (i32.const 5)) (local.set 2 (f64.const 0.5)) (local.set 3 (local.get 0))))
+        (i64.add (i64.extend_i32_s (local.get 1))
+          (i64.add (i64.trunc_f64_s (f64.mul (local.get 2) (f64.const 2))) (local.get 3))))
+      (func (export "outer") (param i32) (result i32) (local i64 i64 i32)
+        (local.set 3 (local.get 0))
+        (local.set 1 (call $inner (i64.extend_i32_s (local.get 0))))
+        (local.set 2 (call $inner (i64.const 0)))
+        (i32.add (local.get 3) (i32.wrap_i64 (i64.add (local.get 1) (local.get 2))))))"#;
+    let main = r#"(module
+      (import "lib" "inner" (func $inner (param i64) (result i64)))
+      (import "lib" "outer" (func $outer (param i32) (result i32)))
+      (func (export "run") (param i32) (result i32) (local i32 i64)
+        (local.set 2 (call $inner (i64.const 100)))
+        (local.set 1 (call $outer (local.get 0)))
+        (i32.add (i32.mul (call $outer (i32.const 0)) (i32.const 10000))
+          (i32.add (local.get 1) (i32.wrap_i64 (local.get 2))))))"#;
+    let (mut fixture, _, main) = load(library, main);
+    assert_eq!(inlined_calls(&fixture, main), 7);
+    // 106 of `inner(100)`, 7 + (5 + 1 + 7) of `outer(7)`.
+    let found = fixture.call(main, "run", &[Value::I32(7)]).unwrap();
+    assert_eq!(found, [Value::I32(106 + 20)]);
+}
