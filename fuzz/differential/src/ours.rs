@@ -71,14 +71,18 @@ fn imports(process: &mut Process, module: &Module) -> Vec<Extern> {
             Some((_, func)) => *func,
             None => {
                 let params = ty.params.clone();
-                let function = HostFunction::new(import.field.clone(), ty, Arc::new(move |_, values| {
+                let function = HostFunction::new(
+                    import.field.clone(),
+                    ty,
+                    Arc::new(move |_, values| {
                         let args = params.iter().zip(values.iter());
                         let args = args.map(|(ty, raw)| number(*ty, *raw)).collect::<Vec<_>>();
                         for (slot, result) in values.iter_mut().zip(host_results(position, &args)) {
                             *slot = raw(result);
                         }
                         Ok(())
-                    }));
+                    }),
+                );
                 let func = process.add_host_function(function).expect("they are few");
                 functions.push((position, func));
                 func
