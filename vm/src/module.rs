@@ -1,5 +1,7 @@
 //! A decoded, validated module: inert, without a place in any process.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -291,6 +293,27 @@ impl Module {
         }
         let export = self.exports.iter().find(|export| export.entity == Entity::Func(func));
         export.map_or_else(|| format!("func[{}]", func.0), |export| export.name.to_string())
+    }
+
+    /// [`Module::func_name`] of every function that the module defines, in their order. The cost is
+    /// that of one look at each name and export.
+    pub fn defined_func_names(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let mut exported: HashMap<FuncIndex, &str> = HashMap::new();
+        for export in &self.exports {
+            if let Entity::Func(func) = export.entity {
+                exported.entry(func).or_insert(&export.name);
+            }
+        }
+        (self.imported_functions..self.functions.len() as u32).map(FuncIndex).map(move |func| {
+            let named = self.function_names.binary_search_by_key(&func, |(index, _)| *index);
+            match (named, exported.get(&func)) {
+                (Ok(found), _) => {
+                    String::from_utf8_lossy(&self.bytes[self.function_names[found].1.clone()])
+                }
+                (Err(_), Some(name)) => Cow::Borrowed(*name),
+                (Err(_), None) => Cow::Owned(format!("func[{}]", func.0)),
+            }
+        })
     }
 
     /// What is exported under `name`.

@@ -11,7 +11,7 @@ use crate::instance::{InstanceId, TableId, TagId};
 use crate::process::{Definer, Entry, Process};
 use crate::text::Owner;
 use crate::trap::{Stop, Trap};
-use crate::types::{FuncIndex, TypeId};
+use crate::types::TypeId;
 
 /// How many functions are no more before it is looked whether something still refers to them: their
 /// places take 32 bytes each, and their names.
@@ -28,10 +28,10 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    pub(crate) fn new(dso: &Arc<str>, functions: impl Iterator<Item = String>) -> Self {
+    pub(crate) fn new(dso: &Arc<str>, functions: impl Iterator<Item = impl AsRef<str>>) -> Self {
         let mut all = String::new();
         let ends = functions.map(|name| {
-            all.push_str(&name);
+            all.push_str(name.as_ref());
             all.len() as u32
         });
         let ends = ends.collect();
@@ -90,9 +90,7 @@ impl Process {
         let first = declared.first_func.0;
         let range = first..first + defined.len() as u32;
         let types: Vec<TypeId> = defined.iter().map(|ty| declared.types[ty.index()]).collect();
-        let imported = module.imported_functions;
-        let indices = (imported..imported + types.len() as u32).map(FuncIndex);
-        let names = Names::new(&declared.name, indices.map(|func| module.func_name(func)));
+        let names = Names::new(&declared.name, module.defined_func_names());
         self.retire_functions(declared.first_func, &types, module.digest.get(), names);
         // An element holds the address of the code itself.
         for number in 0..self.tables.len() {

@@ -58,6 +58,17 @@ pub(crate) fn compiler() -> Compiler {
 }
 
 #[test]
+fn names_of_all_functions_are_those_of_each() {
+    let text = r#"(module (import "env" "imported" (func))
+      (func $named (export "other")) (func (export "first") (export "second")) (func))"#;
+    let module = decode(wat::parse_str(text).expect("the text is well-formed")).expect("valid");
+    let names: Vec<_> = module.defined_func_names().collect();
+    assert_eq!(names, ["named", "first", "func[3]"]);
+    let each: Vec<_> = (1..4).map(|index| module.func_name(FuncIndex(index))).collect();
+    assert_eq!(names, each);
+}
+
+#[test]
 fn a_long_function_without_a_loop_is_not_optimized() {
     let addition = "(local.set 0 (i32.add (local.get 0) (i32.const 0)))\n";
     let has_additions = |count: usize, end: &str| {
