@@ -103,10 +103,10 @@ fn own_scripts() -> impl Iterator<Item = Trial> {
     })
 }
 
-/// Scripts that make objects, once more with a collection at every allocation.
+/// Scripts that make objects or exceptions, once more with a collection at every allocation.
 fn stressed() -> impl Iterator<Item = Trial> {
     let makes_objects =
-        |text: &str| ["struct.new", "array.new"].iter().any(|word| text.contains(word));
+        |text: &str| ["struct.new", "array.new", "throw"].iter().any(|word| text.contains(word));
     let options = Options { is_heap_stressed: true, ..options(Standard::NEWEST) };
     let official = spec(SpecVersion::V3).chain(PROPOSALS.iter().flat_map(proposal));
     let official = official.filter(move |file| makes_objects(file.raw())).map(move |file| {
