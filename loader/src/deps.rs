@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dynvm_vm::module::Module;
 
@@ -14,6 +14,7 @@ use crate::dialect::flat::Flat;
 use crate::dso::{Dso, DsoId, DsoState, LoadBias};
 use crate::dylink::Dylink;
 use crate::error::LoadError;
+use crate::kept::{KeptModules, Read};
 use crate::link_map::LinkMap;
 use crate::search::{Found, Search, host_path};
 use crate::symbol::SymbolTable;
@@ -27,6 +28,15 @@ pub(crate) struct Batch {
     pub(crate) root: DsoId,
     /// Needed libraries that are nowhere.
     pub(crate) missing: Vec<Missing>,
+}
+
+/// What spares reading and validating modules again.
+#[derive(Debug)]
+pub(crate) struct Known<'a> {
+    /// Of earlier processes.
+    pub(crate) cache: Option<&'a Cache>,
+    /// Of libraries that were closed.
+    pub(crate) kept: &'a mut KeptModules,
 }
 
 /// How a library is loaded by a guest that does part of the dynamic linker's work itself.
@@ -64,7 +74,7 @@ impl Batch {
 pub(crate) fn read_start(
     map: &mut LinkMap,
     search: &mut Search,
-    cache: Option<&Cache>,
+    known: &mut Known<'_>,
     program: &Path,
     preloads: &[PathBuf],
     flat: Option<&[PathBuf]>,
@@ -73,27 +83,27 @@ pub(crate) fn read_start(
     let found = host_path(program)
         .map_err(|source| LoadError::Read { path: program.to_owned(), source })?;
     search.main_dir = Some(crate::search::directory_of(program));
-    let root = load(map, cache, found, None, true)?;
+    let root = load(map, known, found, None, true)?;
     if let Some(libraries) = flat {
         make_flat(map, root);
-        read_flat(map, cache, root, libraries)?;
+        read_flat(map, known, root, libraries)?;
     }
     for preload in preloads {
         let found = find_preload(search, preload)?;
         let id = match map.by_identity(found.identity) {
             Some(id) => id,
-            None => load(map, cache, found, Some(root), false)?,
+            None => load(map, known, found, Some(root), false)?,
         };
         add_needed(map, root, id);
     }
-    let missing = read_needed(map, search, cache, mark)?;
+    let missing = read_needed(map, search, known, mark)?;
     Ok(Batch { mark, root, missing })
 }
 
 /// Reads the other modules of a flat program, in the order in which they are given.
 fn read_flat(
     map: &mut LinkMap,
-    cache: Option<&Cache>,
+    known: &mut Known<'_>,
     root: DsoId,
     libraries: &[PathBuf],
 ) -> Result<(), LoadError> {
@@ -102,7 +112,7 @@ fn read_flat(
             .map_err(|source| LoadError::Read { path: library.clone(), source })?;
         let id = match map.by_identity(found.identity) {
             Some(id) => id,
-            None => load(map, cache, found, Some(root), false)?,
+            None => load(map, known, found, Some(root), false)?,
         };
         make_flat(map, id);
         if id != root {
@@ -124,7 +134,7 @@ fn make_flat(map: &mut LinkMap, id: DsoId) {
 pub(crate) fn read_opened(
     map: &mut LinkMap,
     search: &Search,
-    cache: Option<&Cache>,
+    known: &mut Known<'_>,
     found: Found,
     loads: Loads,
 ) -> Result<Batch, LoadError> {
@@ -132,14 +142,14 @@ pub(crate) fn read_opened(
     if let Some(root) = map.by_identity(found.identity) {
         return Ok(Batch { mark, root, missing: Vec::new() });
     }
-    let root = load(map, cache, found, None, false)?;
+    let root = load(map, known, found, None, false)?;
     if map.main().is_some_and(|main| main.flat().is_some()) {
         make_flat(map, root);
     }
     if let Some(base) = loads.base {
         place_at(map, root, base);
     }
-    let needed = (!loads.needs_nothing).then(|| read_needed(map, search, cache, mark));
+    let needed = (!loads.needs_nothing).then(|| read_needed(map, search, known, mark));
     let missing = needed.transpose()?.unwrap_or_default();
     Ok(Batch { mark, root, missing })
 }
@@ -150,7 +160,7 @@ fn place_at(map: &mut LinkMap, id: DsoId, base: u32) {
     let Dialect::Dyninfo(info) = &dso.dialect else { return };
     dso.dialect = Dialect::Dyninfo(Arc::new(info.at(base)));
     if let Some(dylink) = &mut dso.dylink {
-        dylink.room.memory_size = 0;
+        Arc::make_mut(dylink).room.memory_size = 0;
     }
 }
 
@@ -167,7 +177,7 @@ fn find_preload(search: &Search, preload: &Path) -> Result<Found, LoadError> {
 fn read_needed(
     map: &mut LinkMap,
     search: &Search,
-    cache: Option<&Cache>,
+    known: &mut Known<'_>,
     mark: DsoId,
 ) -> Result<Vec<Missing>, LoadError> {
     let mut missing = Vec::new();
@@ -188,7 +198,7 @@ fn read_needed(
                 Ok(found) => {
                     let id = match map.by_identity(found.identity) {
                         Some(id) => id,
-                        None => load(map, cache, found, Some(asker), false)?,
+                        None => load(map, known, found, Some(asker), false)?,
                     };
                     add_needed(map, asker, id);
                     if is_usual {
@@ -243,25 +253,58 @@ fn read_module(
 /// What a file asks of the dynamic linker, without loading it.
 pub(crate) fn look_at(found: Found) -> Result<Dylink, LoadError> {
     let path = found.path.clone();
-    let bytes = found.read().map_err(|source| LoadError::Read { path: path.clone(), source })?;
+    let content = found.read();
+    let (bytes, _) = content.map_err(|source| LoadError::Read { path: path.clone(), source })?;
     let (_, dylink, _) = read_module(bytes, &path, None)?;
     Ok(dylink.unwrap_or_default())
+}
+
+/// Reads and decodes one file, unless that was done before and it has not changed since.
+fn read(
+    found: Found,
+    known: &mut Known<'_>,
+    is_main: bool,
+) -> Result<(Read, Dialect, Duration), LoadError> {
+    let kept = known.kept.take(found.identity);
+    let stamp = found.stamp();
+    if let Some(kept) = &kept
+        && stamp.is_some()
+        && kept.stamp == stamp
+    {
+        return Ok((kept.clone(), Dialect::Standard, Duration::ZERO));
+    }
+    let path = found.path.clone();
+    let content = found.read();
+    let (bytes, stamp) =
+        content.map_err(|source| LoadError::Read { path: path.clone(), source })?;
+    if let Some(kept) = kept
+        && *kept.module.bytes == bytes
+    {
+        return Ok((Read { stamp, ..kept }, Dialect::Standard, Duration::ZERO));
+    }
+    let started = Instant::now();
+    let (module, dylink, dialect) = read_module(bytes, &path, known.cache)?;
+    let decoded_in = started.elapsed();
+    let symbols = match &dialect {
+        Dialect::Dyninfo(info) => SymbolTable::of_dyninfo(info, &module, is_main),
+        _ => SymbolTable::of_module(&module, dylink.as_ref()),
+    };
+    let (module, dylink, symbols) = (Arc::new(module), dylink.map(Arc::new), Arc::new(symbols));
+    Ok((Read { module, dylink, symbols, stamp }, dialect, decoded_in))
 }
 
 /// Reads and decodes one file and appends it to the link map.
 fn load(
     map: &mut LinkMap,
-    cache: Option<&Cache>,
+    known: &mut Known<'_>,
     found: Found,
     needed_by: Option<DsoId>,
     is_main: bool,
 ) -> Result<DsoId, LoadError> {
     let (path, identity, origin) = (found.path.clone(), found.identity, found.origin.clone());
     let found_as = if is_main { String::new() } else { found.found_as.clone() };
-    let bytes = found.read().map_err(|source| LoadError::Read { path: path.clone(), source })?;
-    let started = Instant::now();
-    let (module, dylink, dialect) = read_module(bytes, &path, cache)?;
-    let decoded_in = started.elapsed();
+    let (read, dialect, decoded_in) = read(found, known, is_main)?;
+    let Read { module, dylink, symbols, stamp } = read;
     let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned());
     let name: Arc<str> = file_name.unwrap_or_else(|| path.display().to_string()).into();
     let asker = needed_by.and_then(|id| map.find(id)).map_or("", |dso| &dso.name);
@@ -280,11 +323,9 @@ fn load(
         found_as,
         identity,
         origin,
-        symbols: Arc::new(match &dialect {
-            Dialect::Dyninfo(info) => SymbolTable::of_dyninfo(info, &module, is_main),
-            _ => SymbolTable::of_module(&module, dylink.as_ref()),
-        }),
-        module: Arc::new(module),
+        stamp,
+        symbols,
+        module,
         decoded_in,
         dylink,
         is_main,
@@ -310,4 +351,48 @@ fn load(
         constructor: None,
     });
     Ok(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Known, read};
+    use crate::kept::{KeptModules, Read};
+    use crate::search::host_path;
+    use crate::symbol::SymbolTable;
+
+    fn bytes(text: &str) -> Vec<u8> {
+        wat::parse_str(text).expect("valid text")
+    }
+
+    /// What is read from a file after a module of another text was kept for it, with a stamp that is
+    /// the file's or none.
+    fn read_after(kept_text: &str, is_same_stamp: bool, file_text: &str) -> Vec<u8> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("a.wasm");
+        std::fs::write(&path, bytes(file_text)).expect("written");
+        let found = host_path(&path).expect("found");
+        let module = Arc::new(dynvm_jit::decode(bytes(kept_text)).expect("valid"));
+        let symbols = Arc::new(SymbolTable::of_module(&module, None));
+        let stamp = found.stamp().filter(|_| is_same_stamp);
+        let mut kept = KeptModules::default();
+        kept.put(
+            found.identity,
+            Read { module: Arc::clone(&module), dylink: None, symbols, stamp },
+        );
+        let known = &mut Known { cache: None, kept: &mut kept };
+        let (found, _, _) = read(found, known, false).expect("read");
+        let is_kept = Arc::ptr_eq(&found.module, &module);
+        assert_eq!(is_kept, is_same_stamp || kept_text == file_text);
+        found.module.bytes.to_vec()
+    }
+
+    #[test]
+    fn a_file_with_the_stamp_that_is_known_is_not_read() {
+        let (one, other) = ("(module)", "(module (memory 1))");
+        assert_eq!(read_after(one, true, other), bytes(one));
+        assert_eq!(read_after(one, false, other), bytes(other));
+        assert_eq!(read_after(one, false, one), bytes(one));
+    }
 }

@@ -15,7 +15,7 @@ use crate::dialect::Dialect;
 use crate::dialect::dyninfo::{self, Dyninfo};
 use crate::dialect::flat::Flat;
 use crate::dylink::{Dylink, Room};
-use crate::search::FileIdentity;
+use crate::search::{FileIdentity, Stamp};
 use crate::symbol::{Symbol, SymbolTable, is_never_symbol};
 
 /// A dso, by its position in the link map. Ids are given out in load order, and never twice.
@@ -69,6 +69,8 @@ pub struct Dso {
     pub found_as: String,
     /// Which file it is.
     pub identity: FileIdentity,
+    /// What its file was like, if that would tell a change.
+    pub(crate) stamp: Option<Stamp>,
     /// The directory it was found in.
     pub origin: Origin,
     /// What was decoded.
@@ -76,7 +78,7 @@ pub struct Dso {
     /// How long decoding and validating it took.
     pub decoded_in: Duration,
     /// Its linking section; `None` for a plain module.
-    pub dylink: Option<Dylink>,
+    pub dylink: Option<Arc<Dylink>>,
     /// How it says what it needs.
     pub dialect: Dialect,
     /// Whether it is the main program.

@@ -5,7 +5,7 @@
 //! (the dso's own code uses it without asking); else a slot of another dso that holds it serves;
 //! else it gets a fresh one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use dynvm_vm::context::FuncId;
@@ -20,8 +20,12 @@ use crate::symbol::ConstGlobals;
 #[derive(Debug, Default)]
 pub(crate) struct FunctionSlots {
     by_func: HashMap<FuncId, u32>,
+    /// The functions of `by_func` in order: those of a dso are in a row.
+    funcs: BTreeSet<FuncId>,
+    /// The same by slot.
+    by_slot: BTreeSet<(u32, FuncId)>,
     /// Slots that no dso's elements own, which a dso gives back when it goes.
-    fresh: HashMap<FuncId, u32>,
+    fresh: BTreeMap<FuncId, u32>,
 }
 
 impl FunctionSlots {
@@ -36,13 +40,29 @@ impl FunctionSlots {
 
     /// Notes a function that a segment puts at `slot`; the first one noted stays.
     pub(crate) fn note(&mut self, func: FuncId, slot: u32) {
-        self.by_func.entry(func).or_insert(slot);
+        if !self.by_func.contains_key(&func) {
+            self.insert(func, slot);
+        }
     }
 
     /// Notes a function that gets a slot of its own.
     pub(crate) fn add_fresh(&mut self, func: FuncId, slot: u32) {
-        self.by_func.insert(func, slot);
+        self.insert(func, slot);
         self.fresh.insert(func, slot);
+    }
+
+    fn insert(&mut self, func: FuncId, slot: u32) {
+        self.remove(func);
+        self.by_func.insert(func, slot);
+        self.funcs.insert(func);
+        self.by_slot.insert((slot, func));
+    }
+
+    fn remove(&mut self, func: FuncId) {
+        if let Some(slot) = self.by_func.remove(&func) {
+            self.funcs.remove(&func);
+            self.by_slot.remove(&(slot, func));
+        }
     }
 
     /// Writes a fresh slot into the table. The function must have its code by now.
@@ -53,16 +73,15 @@ impl FunctionSlots {
         }
     }
 
-    /// Forgets functions that go, and slots in `tables`, which go too. Gives the functions whose
-    /// fresh slots are free now, with these.
-    pub(crate) fn forget(
-        &mut self,
-        goes: impl Fn(FuncId) -> bool,
-        tables: &[Range<u32>],
-    ) -> Vec<(FuncId, u32)> {
-        self.by_func
-            .retain(|func, slot| !goes(*func) && !tables.iter().any(|table| table.contains(slot)));
-        self.fresh.extract_if(|func, _| goes(*func)).collect()
+    /// Forgets functions that go, and slots in `table`, which go too. Gives the functions whose
+    /// fresh slots are free now, with these. The cost grows with what is forgotten.
+    pub(crate) fn forget(&mut self, funcs: Range<u32>, table: Range<u32>) -> Vec<(FuncId, u32)> {
+        let funcs = FuncId(funcs.start)..FuncId(funcs.end);
+        let slots = (table.start, FuncId(0))..(table.end, FuncId(0));
+        let in_table = self.by_slot.range(slots).map(|(_, func)| *func);
+        let gone: Vec<FuncId> = self.funcs.range(funcs.clone()).copied().chain(in_table).collect();
+        gone.into_iter().for_each(|func| self.remove(func));
+        self.fresh.extract_if(funcs, |_, _| true).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use dynvm_vm::Process;
 
-use crate::deps;
+use crate::deps::{self, Known};
 use crate::dlfcn::Flags;
 use crate::dso::LoadBias;
 use crate::error::{LoadError, UndefinedSymbol};
@@ -89,8 +89,9 @@ fn list_into(
     preload: &[PathBuf],
 ) -> Result<Listing, LoadError> {
     let batch = {
-        let Linker { map, search, dialects, cache, .. } = linker;
-        deps::read_start(map, search, cache.as_ref(), path, preload, dialects.flat.as_deref())?
+        let Linker { map, search, dialects, cache, kept, .. } = linker;
+        let known = &mut Known { cache: cache.as_ref(), kept };
+        deps::read_start(map, search, known, path, preload, dialects.flat.as_deref())?
     };
     let flags = if linker.is_lazy { Flags::LAZY } else { Flags::NOW };
     let undefined = match open::prepare(linker, process, &batch, flags) {

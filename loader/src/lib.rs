@@ -46,6 +46,7 @@ mod exit;
 mod got;
 mod host;
 mod init;
+mod kept;
 mod layout;
 pub mod link_map;
 mod linker;

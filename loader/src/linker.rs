@@ -18,6 +18,7 @@ use crate::dso::{Dso, DsoId};
 use crate::exit::Destructors;
 use crate::got::FunctionSlots;
 use crate::host::Hosts;
+use crate::kept::KeptModules;
 use crate::layout::Space;
 use crate::link_map::LinkMap;
 use crate::scope::Scope;
@@ -39,6 +40,8 @@ pub(crate) struct Linker {
     pub(crate) tags: HashMap<String, (TagId, TypeId)>,
     pub(crate) compiler: Arc<Compiler>,
     pub(crate) cache: Option<crate::cache::Cache>,
+    /// Modules of libraries that were closed.
+    pub(crate) kept: KeptModules,
     /// Ways in and out of wasm, if they are kept.
     pub(crate) stubs: Option<Arc<crate::cache::KeptStubs>>,
     pub(crate) progress: Option<compile::Progress>,
@@ -154,18 +157,15 @@ impl Linker {
     }
 
     fn release(&mut self, process: &mut Process, removed: Vec<Dso>, give_slots: GiveSlots) {
-        let mut funcs = HashMap::new();
         for dso in &removed {
             let Some(instance) = dso.instance else { continue };
-            let defined = dso.module.functions.len() as u32 - dso.module.imported_functions;
-            let ids = (0..defined).map(DefinedFuncIndex);
-            funcs.extend(ids.map(|func| (process.defined_func(instance, func), (dso, func))));
-        }
-        let tables: Vec<_> = removed.iter().map(|dso| dso.table.clone()).collect();
-        for (func, slot) in self.slots.forget(|func| funcs.contains_key(&func), &tables) {
-            let slots = slot.into()..u64::from(slot) + 1;
-            let (dso, func) = funcs[&func];
-            give_slots(&mut self.space, process, slots, (dso, Some(func)));
+            let first = process.defined_func(instance, DefinedFuncIndex(0));
+            let functions = first.0..first.0 + dso.module.bodies.len() as u32;
+            for (func, slot) in self.slots.forget(functions, dso.table.clone()) {
+                let slots = slot.into()..u64::from(slot) + 1;
+                let func = DefinedFuncIndex(func.0 - first.0);
+                give_slots(&mut self.space, process, slots, (dso, Some(func)));
+            }
         }
         for dso in &removed {
             let table = dso.table.start.into()..dso.table.end.into();
@@ -180,11 +180,12 @@ impl Linker {
                 compile::forget(self, instance);
                 process.discard(instance);
             }
-            for slot in dso.global_slots {
-                process.remove_global(slot);
+            for slot in &dso.global_slots {
+                process.remove_global(*slot);
             }
-            self.space.give_memory(dso.memory);
-            self.space.give_memory(dso.tls);
+            self.space.give_memory(dso.memory.clone());
+            self.space.give_memory(dso.tls.clone());
+            self.kept.keep(dso);
         }
     }
 }

@@ -155,6 +155,7 @@ impl Loader {
             keys: std::collections::HashMap::new(),
             progress: options.progress,
             cache: options.cache,
+            kept: crate::kept::KeptModules::default(),
             stubs: kept,
             dl: dlfcn::DlState::default(),
             dialects: dialect::State { flat: options.flat, ..dialect::State::default() },

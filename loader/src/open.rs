@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use dynvm_vm::{Placement, Process};
 
 use crate::buried::Owner;
-use crate::deps::{self, Batch};
+use crate::deps::{self, Batch, Known};
 use crate::dialect::dyninfo;
 use crate::dialect::flat::{self, Flat};
 use crate::dso::{Dso, DsoId};
@@ -36,11 +36,12 @@ pub(crate) fn open_main(
     preloads: &[PathBuf],
 ) -> Result<Opened, LoadError> {
     let read = |linker: &mut Linker| {
-        let Linker { map, search, dialects, cache, .. } = linker;
+        let Linker { map, search, dialects, cache, kept, .. } = linker;
         if map.main().is_some() {
             return Err(LoadError::SecondMain);
         }
-        deps::read_start(map, search, cache.as_ref(), program, preloads, dialects.flat.as_deref())
+        let known = &mut Known { cache: cache.as_ref(), kept };
+        deps::read_start(map, search, known, program, preloads, dialects.flat.as_deref())
     };
     load(linker, process, dlfcn::Flags::NOW, read)
 }
@@ -138,8 +139,8 @@ fn open_found(
 ) -> Result<Opened, LoadError> {
     let read = |linker: &mut Linker| {
         let loads = std::mem::take(&mut linker.dialects.loads);
-        let Linker { map, search, cache, .. } = linker;
-        deps::read_opened(map, search, cache.as_ref(), found, loads)
+        let Linker { map, search, cache, kept, .. } = linker;
+        deps::read_opened(map, search, &mut Known { cache: cache.as_ref(), kept }, found, loads)
     };
     load(linker, process, flags, read)
 }

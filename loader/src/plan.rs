@@ -17,6 +17,7 @@ use dynvm_vm::types::{
 use dynvm_vm::value::Value;
 use dynvm_vm::{HostFunction, Process, Trap};
 
+use crate::deps::{self, Known};
 use crate::dlfcn;
 use crate::dso::DsoId;
 use crate::error::LoadError;
@@ -28,7 +29,7 @@ use crate::loader::{Loader, Options};
 use crate::relocate::Relocation;
 use crate::resolve::{Reference, References};
 use crate::run;
-use crate::{bind, deps, open};
+use crate::{bind, open};
 
 /// Modules of these names stand for the dynamic linker, not for a host.
 const LINKER_MODULES: [&str; 3] = ["env", "GOT.mem", "GOT.func"];
@@ -139,8 +140,9 @@ pub fn plan(options: Options, program: &Path, how: PlanOptions) -> Result<Plan, 
     let mut linker = lock(linker);
     linker.own_wins = if how.allows_dlfcn { |_| false } else { has_no_other_definition };
     let batch = {
-        let Linker { map, search, dialects, cache, .. } = &mut *linker;
-        deps::read_start(map, search, cache.as_ref(), program, &preload, dialects.flat.as_deref())?
+        let Linker { map, search, dialects, cache, kept, .. } = &mut *linker;
+        let known = &mut Known { cache: cache.as_ref(), kept };
+        deps::read_start(map, search, known, program, &preload, dialects.flat.as_deref())?
     };
     batch.check_complete()?;
     if let Some(dso) = linker.map.iter().find(|dso| dso.dyninfo().is_some()) {

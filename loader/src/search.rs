@@ -4,11 +4,12 @@
 //! is looked up in those directories by bare name only; a guest's path goes through
 //! [`GuestFiles`], which sees what the user granted and nothing else.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::dso::{Dso, Origin};
 
@@ -22,6 +23,44 @@ pub struct FileIdentity {
     pub device: u64,
     /// Its number there.
     pub inode: u64,
+}
+
+/// What a file is like: another length or other times tell that it was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    len: u64,
+    /// Seconds and nanoseconds.
+    modified: (i64, i64),
+    /// The same of the last change, of its times too: nobody can set it.
+    changed: (i64, i64),
+}
+
+/// How long a file must have been as it is before its times tell every change to come. A clock of
+/// file times may stand still for some milliseconds, or for two seconds where it counts only those.
+const SETTLED: Duration = Duration::from_secs(3);
+
+impl Stamp {
+    fn new(metadata: &Metadata) -> Self {
+        Stamp {
+            len: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Whether a change after `now` is sure to give the file another stamp.
+    fn is_settled(&self, now: SystemTime) -> bool {
+        let Ok(now) = now.duration_since(UNIX_EPOCH) else { return false };
+        let is_past = |(seconds, nanoseconds): (i64, i64)| {
+            let (Ok(seconds), Ok(nanoseconds)) = (seconds.try_into(), nanoseconds.try_into())
+            else {
+                // Before 1970.
+                return true;
+            };
+            Duration::new(seconds, nanoseconds).checked_add(SETTLED).is_some_and(|end| end <= now)
+        };
+        is_past(self.modified) && is_past(self.changed)
+    }
 }
 
 /// A file that the guest may read.
@@ -57,29 +96,38 @@ pub(crate) struct Found {
 
 #[derive(Debug)]
 enum Content {
-    /// With its length.
-    Open(File, u64),
+    /// With what it was like when it was opened.
+    Open(File, Stamp),
     Read(Vec<u8>),
 }
 
 impl Found {
-    /// Its bytes.
-    pub(crate) fn read(self) -> io::Result<Vec<u8>> {
-        match self.content {
-            Content::Read(bytes) => Ok(bytes),
-            Content::Open(mut file, 0) => {
-                let mut bytes = Vec::new();
-                file.read_to_end(&mut bytes)?;
-                Ok(bytes)
-            }
-            Content::Open(file, len) => {
-                let mut bytes = Vec::new();
-                bytes.try_reserve_exact(usize::try_from(len).unwrap_or(usize::MAX))?;
-                // Asked once how long it is: what is written behind that meanwhile is not read.
-                file.take(len).read_to_end(&mut bytes)?;
-                Ok(bytes)
-            }
+    /// What the file is like now, if that is known.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        match &self.content {
+            Content::Open(_, stamp) => Some(*stamp),
+            Content::Read(_) => None,
         }
+    }
+
+    /// Its bytes, and its stamp if that tells every change from now on.
+    pub(crate) fn read(self) -> io::Result<(Vec<u8>, Option<Stamp>)> {
+        let (mut file, stamp) = match self.content {
+            Content::Read(bytes) => return Ok((bytes, None)),
+            Content::Open(file, stamp) => (file, stamp),
+        };
+        let now = SystemTime::now();
+        let mut bytes = Vec::new();
+        if stamp.len == 0 {
+            file.read_to_end(&mut bytes)?;
+        } else {
+            bytes.try_reserve_exact(usize::try_from(stamp.len).unwrap_or(usize::MAX))?;
+            // Asked once how long it is: what is written behind that meanwhile is not read.
+            (&file).take(stamp.len).read_to_end(&mut bytes)?;
+        }
+        // Nobody wrote it while it was read, nor may have so shortly before that it does not show.
+        let is_same = stamp.is_settled(now) && Stamp::new(&file.metadata()?) == stamp;
+        Ok((bytes, is_same.then_some(stamp)))
     }
 }
 
@@ -183,7 +231,7 @@ pub(crate) fn host_path(path: &Path) -> io::Result<Found> {
         found_as: path.display().to_string(),
         identity: FileIdentity { device: metadata.dev(), inode: metadata.ino() },
         origin: Origin::Host(directory_of(path)),
-        content: Content::Open(file, metadata.len()),
+        content: Content::Open(file, Stamp::new(&metadata)),
     })
 }
 
@@ -254,8 +302,11 @@ mod tests {
     use std::io;
     use std::path::PathBuf;
     use std::sync::Arc;
+    use std::time::{Duration, UNIX_EPOCH};
 
-    use super::{FileIdentity, GuestFile, GuestFiles, Search, expand_origin, host_path, spellings};
+    use super::{
+        FileIdentity, GuestFile, GuestFiles, Search, Stamp, expand_origin, host_path, spellings,
+    };
     use crate::dso::Origin;
 
     struct View(HashMap<&'static str, u64>);
@@ -266,6 +317,30 @@ mod tests {
             let identity = FileIdentity { device: 1, inode };
             Ok(GuestFile { bytes: Vec::new(), identity, path: PathBuf::from(guest_path) })
         }
+    }
+
+    #[test]
+    fn a_stamp_is_trusted_once_its_times_are_past() {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let stamp = |modified, changed| Stamp { len: 1, modified, changed };
+        assert!(stamp((100, 0), (100, 0)).is_settled(at(103)));
+        assert!(!stamp((100, 0), (100, 1)).is_settled(at(103)));
+        assert!(!stamp((100, 1), (100, 0)).is_settled(at(103)));
+        // Somebody set a time that is still to come.
+        assert!(!stamp((1 << 40, 0), (100, 0)).is_settled(at(103)));
+        assert!(!stamp((i64::MAX, 0), (100, 0)).is_settled(at(103)));
+        assert!(stamp((-1, 0), (100, 0)).is_settled(at(103)));
+    }
+
+    #[test]
+    fn a_file_that_was_just_written_has_no_stamp_to_trust() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("a.wasm");
+        fs::write(&path, "a").expect("written");
+        let found = host_path(&path).expect("found");
+        assert!(found.stamp().is_some());
+        let (bytes, stamp) = found.read().expect("read");
+        assert_eq!((&bytes[..], stamp), (&b"a"[..], None));
     }
 
     #[test]
