@@ -347,6 +347,8 @@ fn flags(settings: &Settings) -> settings::SetResult<settings::Builder> {
     // Backtraces follow frame pointers.
     flags.enable("preserve_frame_pointers")?;
     flags.set("unwind_info", "false")?;
+    // Where loops are: see `skew`.
+    flags.enable("machine_code_cfg_info")?;
     flags.enable("enable_probestack")?;
     flags.set("probestack_strategy", "inline")?;
     flags.set("probestack_size_log2", STACK_GUARD_LOG2)?;

@@ -4,6 +4,7 @@ use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{self, ExternalName};
 use cranelift_codegen::{CompiledCode, FinalizedMachExceptionHandler, FinalizedRelocTarget};
 
+use crate::skew::skew;
 use crate::translate::inline::Inlined;
 use crate::vm::code::{
     CallSite, Code, Handler, InlinedPlace, Relocation, RelocationKind, StackMap, TrapCode, TrapSite,
@@ -34,6 +35,7 @@ pub fn code(
     Ok(Code {
         bytes: buffer.data().to_vec(),
         align: buffer.alignment.max(ALIGN_MIN),
+        skew: skew(compiled, buffer.alignment),
         relocations,
         locations,
         inlined: inlined_places,

@@ -18,6 +18,7 @@ mod epilogue;
 mod lazy;
 mod location;
 mod signature;
+mod skew;
 mod stubs;
 mod translate;
 mod unit;

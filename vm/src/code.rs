@@ -13,6 +13,8 @@ pub struct Code {
     pub bytes: Vec<u8>,
     /// Alignment in bytes, a power of two.
     pub align: u32,
+    /// How many bytes behind a multiple of `align` it starts.
+    pub skew: u32,
     /// Places to patch when callees have their addresses.
     pub relocations: Vec<Relocation>,
     /// Instructions that trap, ascending by offset.
@@ -47,8 +49,8 @@ pub trait CodeStore: fmt::Debug + Send + Sync {
     /// The instructions of function `number` of the store, and the constants behind them.
     fn bytes(&self, number: u32) -> &[u8];
 
-    /// Its alignment in bytes, a power of two.
-    fn align(&self, number: u32) -> u32;
+    /// Its alignment in bytes, a power of two, and how many bytes behind a multiple of that it starts.
+    fn align(&self, number: u32) -> (u32, u32);
 
     /// Shows its relocations, one after the other.
     fn relocations(&self, number: u32, show: &mut dyn FnMut(Relocation));

@@ -55,11 +55,14 @@ impl Unread {
         }
     }
 
-    fn align(&self) -> u32 {
-        match self {
-            Unread::Here(code) => code.align,
+    /// The first place from `from` on where it may start.
+    fn start(&self, from: usize) -> usize {
+        let (align, skew) = match self {
+            Unread::Here(code) => (code.align, code.skew),
             Unread::Stored(store, number) => store.align(*number),
-        }
+        };
+        let skew = skew as usize;
+        from.saturating_sub(skew).next_multiple_of(align.max(1) as usize) + skew
     }
 
     fn relocations(&self, mut show: impl FnMut(Relocation)) {
@@ -445,7 +448,7 @@ impl Layout {
                 layout.len += (sections_len + position) * COLOR_BYTES % PAGE_BYTES;
             }
             for (func, code) in &unplaced.functions {
-                layout.len = layout.len.next_multiple_of(code.align().max(1) as usize);
+                layout.len = code.start(layout.len);
                 layout.addresses.insert(*func, layout.len);
                 layout.order.push(layout.len);
                 layout.len += code.bytes().len();

@@ -21,9 +21,12 @@ const HASH_BYTES: usize = 32;
 /// Bytes of the three numbers before the index.
 const COUNTS_BYTES: usize = 12;
 
-/// Bytes of a function in the index: which one it is, its alignment, and where its code, its
+/// Bytes of a function in the index: which one it is, its alignment and skew, and where its code, its
 /// relocations (counted) and its details end. They start where those of the function before end.
 const INDEX_BYTES: usize = 20;
+
+/// Where the skew begins in the number that also has the alignment.
+const SKEW_SHIFT: u32 = 16;
 
 /// Bytes of a relocation: its offset, the upper bit of which tells absolute ones, its target, and
 /// its addend.
@@ -43,7 +46,7 @@ pub(super) fn encode(format: &[u8], name: &[u8], codes: &SomeCode) -> Vec<u8> {
         code.relocations.iter().for_each(|relocation| relocations.relocation(relocation));
         details.details(code);
         index.number(func.0);
-        index.number(code.align);
+        index.number(code.align | code.skew << SKEW_SHIFT);
         index.u32(bytes.len());
         index.u32(relocations_len);
         index.u32(details.0.len());
@@ -75,6 +78,7 @@ pub(crate) struct Part {
 /// What the index says of a function: ranges in the parts of the file.
 struct Indexed {
     align: u32,
+    skew: u32,
     code: Range<usize>,
     relocations: Range<usize>,
     details: Range<usize>,
@@ -138,7 +142,8 @@ impl Part {
         let end = |at: usize, field: usize| number_at(index, at + field) as usize;
         let start = |field| if at == 0 { 0 } else { end(at - INDEX_BYTES, field) };
         Indexed {
-            align: number_at(index, at + 4),
+            align: number_at(index, at + 4) & ((1 << SKEW_SHIFT) - 1),
+            skew: number_at(index, at + 4) >> SKEW_SHIFT,
             code: start(8)..end(at, 8),
             relocations: start(12)..end(at, 12),
             details: start(16)..end(at, 16),
@@ -151,8 +156,9 @@ impl CodeStore for Part {
         &self.file[self.code.clone()][self.indexed(number).code]
     }
 
-    fn align(&self, number: u32) -> u32 {
-        self.indexed(number).align
+    fn align(&self, number: u32) -> (u32, u32) {
+        let Indexed { align, skew, .. } = self.indexed(number);
+        (align, skew)
     }
 
     fn relocations(&self, number: u32, show: &mut dyn FnMut(Relocation)) {
@@ -165,10 +171,15 @@ impl CodeStore for Part {
     fn code(&self, number: u32) -> Code {
         let mut relocations = Vec::new();
         self.relocations(number, &mut |relocation| relocations.push(relocation));
-        let Indexed { align, details, .. } = self.indexed(number);
+        let Indexed { align, skew, details, .. } = self.indexed(number);
         let mut details = Reader(&self.file[self.details.clone()][details]);
-        let code =
-            Code { bytes: self.bytes(number).to_vec(), align, relocations, ..Code::default() };
+        let code = Code {
+            bytes: self.bytes(number).to_vec(),
+            align,
+            skew,
+            relocations,
+            ..Code::default()
+        };
         details.details(code).expect("the hash says that it was written like this")
     }
 }

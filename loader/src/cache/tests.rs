@@ -24,6 +24,7 @@ fn codes() -> SomeCode {
     let code = Code {
         bytes: vec![0xe8, 0, 0, 0, 0, 0xc3],
         align: 32,
+        skew: 20,
         relocations: vec![call, Relocation { kind: RelocationKind::Absolute64, ..call }],
         traps: vec![TrapSite { offset: 2, code: TrapCode::MemoryOutOfBounds }],
         locations: vec![(2, 100), (9, 104)],
