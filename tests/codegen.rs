@@ -44,7 +44,7 @@ macro_rules! cases {
 
 cases! {
     direct_call indirect_call typed_call data globals memory missing_weak host_call exceptions
-    objects inlined near short_copy
+    objects inlined near short_copy loops
 }
 
 fn folder() -> PathBuf {

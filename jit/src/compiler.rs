@@ -14,8 +14,11 @@ use wasmparser::{BinaryReader, FunctionBody, Operator};
 use crate::emit;
 use crate::epilogue;
 use crate::error::CompileError;
+use crate::induction;
 use crate::lazy::SomeCode;
 use crate::location::{self, Loads};
+use crate::schedule::{self, Uses};
+use crate::stride;
 use crate::translate::inline::{Inlined, Policy};
 use crate::translate::translate;
 use crate::unit::Unit;
@@ -261,9 +264,15 @@ impl Compiler {
     /// [`Context::compile`], with a look at what optimization left.
     fn machine_code(&self, worker: &mut Worker) -> Result<CompiledCode, String> {
         let isa = self.isa_for(worker.is_plain);
-        let Worker { context, inlined, loads, registers, .. } = worker;
+        let Worker { context, inlined, loads, uses, registers, .. } = worker;
         let control = &mut ControlPlane::default();
         context.optimize(isa, control).map_err(|error| describe(&error))?;
+        if isa.flags().opt_level() != settings::OptLevel::None {
+            induction::compare_next(&mut context.func);
+            stride::step_addresses(&mut context.func, &context.cfg);
+            schedule::sink_loads(&mut context.func, uses);
+            context.verify_if(isa).map_err(|error| describe(&error))?;
+        }
         location::follow_loads(&mut context.func, loads, inlined);
         let Context { func, domtree, want_disasm, .. } = context;
         isa.compile_function(func, domtree, registers, *want_disasm, control)
@@ -306,6 +315,7 @@ pub(crate) struct Worker {
     /// What was inlined into the function in `context`.
     inlined: Inlined,
     loads: Loads,
+    uses: Uses,
     registers: regalloc2::Ctx,
 }
 
@@ -317,6 +327,7 @@ impl Default for Worker {
             builder_context: FunctionBuilderContext::new(),
             inlined: Inlined::default(),
             loads: Loads::default(),
+            uses: Uses::default(),
             registers: regalloc2::Ctx::default(),
         }
     }

@@ -35,7 +35,7 @@ use crate::translate::known::Facts;
 use crate::translate::region::Region;
 use crate::vm;
 use crate::vm::context::{Builtin, FuncId};
-use crate::vm::instance::Instance;
+use crate::vm::instance::{Instance, MemoryId};
 use crate::vm::layout::StructLayout;
 use crate::vm::module::Module;
 use crate::vm::types::{DefinedFuncIndex, FuncIndex, TypeId, ValType};
@@ -83,6 +83,11 @@ pub fn translate(
 /// Offsets in files beyond some GiB are not told apart: they serve messages only.
 fn source_location(offset: u64) -> SourceLoc {
     SourceLoc::new(u32::try_from(offset).unwrap_or(OFFSET_MAX).min(OFFSET_MAX))
+}
+
+/// The region of the process memory.
+pub fn process_memory(func: &mut ir::Function) -> ir::AliasRegion {
+    Region::Memory(MemoryId::PROCESS).declare(func)
 }
 
 struct Translator<'a> {

@@ -25,6 +25,8 @@ mod near;
 mod objects;
 #[path = "runtime/shared.rs"]
 mod shared;
+#[path = "runtime/strides.rs"]
+mod strides;
 #[path = "runtime/typed.rs"]
 mod typed;
 

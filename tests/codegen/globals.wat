@@ -16,7 +16,7 @@
 ;;     movq %rsp, %rbp
 ;;   block0:
 ;;     movq    %r15, %rax
-;;     subl $0x40, -8(%rax)
+;;     subl $0x40, -0x110008(%rax)
 ;;     movq %rbp, %rsp
 ;;     popq %rbp
 ;;     retq

@@ -19,7 +19,7 @@
 ;;     movq %rsp, %rbp
 ;;   block0:
 ;;     movq    %r15, %rax
-;;     movq -0x10(%rax), %rax
+;;     movq -0x110010(%rax), %rax
 ;;     movl %esi, %ecx
 ;;     shlq $0x4, %rcx
 ;;     movl 8(%rax, %rcx), %edx
@@ -33,7 +33,7 @@
 ;;     retq
 ;;   block2:
 ;;     movq    %r15, %rdi
-;;     movq -0x108(%rdi), %r8
+;;     movq -0x110108(%rdi), %r8
 ;;     leaq (%rcx, %rax), %rsi
 ;;     movl $0x1, %edx
 ;;     call    *%r8
@@ -43,7 +43,7 @@
 ;;     movq %rsp, %rbp
 ;;   block0:
 ;;     movq    %r15, %r10
-;;     movq -0x10(%r10), %r10
+;;     movq -0x110010(%r10), %r10
 ;;     movl 0x18(%r10), %r11d
 ;;     cmpl $0x1, %r11d
 ;;     jnz     label2; j label1
@@ -55,7 +55,7 @@
 ;;     retq
 ;;   block2:
 ;;     movq    %r15, %rdi
-;;     movq -0x108(%rdi), %rax
+;;     movq -0x110108(%rdi), %rax
 ;;     leaq 0x10(%r10), %rsi
 ;;     movl $0x1, %edx
 ;;     call    *%rax

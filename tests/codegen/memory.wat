@@ -27,14 +27,14 @@
 ;;     pushq %rbp
 ;;     movq %rsp, %rbp
 ;;   block0:
-;;     movq    %r15, %r11
 ;;     uninit  %rax
 ;;     xorq %rax, %rax
+;;     movq    %r15, %r11
+;;     movl %edi, %edi
 ;;     jmp     label1
 ;;   block1:
-;;     movl %edi, %ecx
-;;     movq (%r11, %rcx), %rcx
-;;     leal 8(%rdi), %edi
+;;     movq (%r11, %rdi), %rcx
+;;     leaq 8(%rdi), %rdi
 ;;     leaq (%rax, %rcx), %rax
 ;;     cmpl %esi, %edi
 ;;     jb      label2; j label3

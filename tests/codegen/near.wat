@@ -36,10 +36,9 @@
 ;;     movq %rsp, %rbp
 ;;   block0:
 ;;     movq    %r15, %rsi
-;;     leal 8(%rdi), %r8d
-;;     movl (%rsi, %r8), %eax
-;;     leal 4(%rdi), %edi
-;;     addl (%rsi, %rdi), %eax
+;;     leal 8(%rdi), %edi
+;;     movl (%rsi, %rdi), %eax
+;;     addl -4(%rsi, %rdi), %eax
 ;;     movq %rbp, %rsp
 ;;     popq %rbp
 ;;     retq

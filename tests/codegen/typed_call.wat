@@ -40,7 +40,7 @@
 ;;   block0:
 ;;     movq %rdi, %rbx
 ;;     movq    %r15, %rax
-;;     movq -0x10(%rax), %r13
+;;     movq -0x110010(%rax), %r13
 ;;     movl %esi, %r12d
 ;;     shlq $0x4, %r12
 ;;     movl 8(%r13, %r12), %eax
@@ -61,7 +61,7 @@
 ;;     retq
 ;;   block2:
 ;;     movq    %r15, %rdi
-;;     movq -0x108(%rdi), %rax
+;;     movq -0x110108(%rdi), %rax
 ;;     leaq (%r12, %r13), %rsi
 ;;     movl $0x2, %edx
 ;;     call    *%rax

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::call::check_indirect_call;
 use crate::code::TrapCode;
-use crate::context::{Builtin, FuncId, VmContext};
+use crate::context::{Builtin, CONTEXT_OFFSET, FuncId, VmContext};
 use crate::entry::{Activation, leap};
 use crate::instance::{InstanceId, MemoryId, TableId, TagId};
 use crate::parking::Expected;
@@ -136,7 +136,7 @@ unsafe extern "C" fn direct_host_call_stub() {
 
 /// The context below the pinned register.
 fn context(pinned: usize) -> *const VmContext {
-    (pinned - size_of::<VmContext>()) as *const VmContext
+    pinned.wrapping_add_signed(CONTEXT_OFFSET as isize) as *const VmContext
 }
 
 /// The process that runs on this thread.

@@ -210,8 +210,7 @@ impl Process {
     }
 
     fn out_of_bounds(&self, address: usize) -> Option<String> {
-        if self.space.memory_contains(address) {
-            let at = address - self.space.pinned();
+        if let Some(at) = self.space.memory_index(address) {
             let len = self.space.memory_len_bytes();
             return Some(format!("address {at:#x}, the memory has {len:#x} bytes"));
         }

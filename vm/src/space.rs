@@ -7,9 +7,9 @@ use std::ptr;
 use std::sync::Arc;
 
 use crate::context::{
-    BELOW_MEMORY_BYTES, FROM_MEMORY_BYTES, FUNCTIONS_MAX, FUNCTIONS_OFFSET, FuncId, GLOBALS_MAX,
-    GLOBALS_OFFSET, GlobalSlot, MEMORY_RESERVATION_BYTES, PROCESS_MEMORY_BYTES_MAX, VmContext,
-    VmFuncRef,
+    BELOW_MEMORY_BYTES, CONTEXT_OFFSET, FROM_MEMORY_BYTES, FUNCTIONS_MAX, FUNCTIONS_OFFSET, FuncId,
+    GLOBALS_MAX, GLOBALS_OFFSET, GlobalSlot, MEMORY_BYTES_MAX, MEMORY_GAP_BYTES,
+    MEMORY_RESERVATION_BYTES, PROCESS_MEMORY_BYTES_MAX, VmContext, VmFuncRef,
 };
 use crate::error::Error;
 use crate::reservation::{Access, PAGE_BYTES, Reservation};
@@ -18,6 +18,8 @@ use crate::value::RawValue;
 
 /// Bytes opened at once for functions and global slots.
 const STEP_BYTES: usize = 64 * 1024;
+/// Where the context is in the reservation.
+const CONTEXT_PLACE: usize = BELOW_MEMORY_BYTES - CONTEXT_OFFSET.unsigned_abs() as usize;
 
 /// The reservation that compiled code reaches through the pinned register.
 #[derive(Debug)]
@@ -88,11 +90,8 @@ impl Space {
             Reservation::new(BELOW_MEMORY_BYTES + FROM_MEMORY_BYTES, "process memory")?;
         let place = |offset: i32| BELOW_MEMORY_BYTES - offset.unsigned_abs() as usize;
         let context_bytes = size_of::<VmContext>().next_multiple_of(PAGE_BYTES);
-        reservation.set_access(
-            BELOW_MEMORY_BYTES - context_bytes,
-            context_bytes,
-            Access::ReadWrite,
-        )?;
+        let context_end = BELOW_MEMORY_BYTES - MEMORY_GAP_BYTES;
+        reservation.set_access(context_end - context_bytes, context_bytes, Access::ReadWrite)?;
         let mut space = Space {
             functions: Growing {
                 what: "functions",
@@ -132,23 +131,30 @@ impl Space {
         self.reservation.base() + BELOW_MEMORY_BYTES
     }
 
-    /// Whether `address` is one that an access to the process memory can reach.
-    pub(crate) fn memory_contains(&self, address: usize) -> bool {
-        address.wrapping_sub(self.pinned()) < MEMORY_RESERVATION_BYTES
+    /// Which index `address` is of, if an access to the process memory can reach it. What is below the
+    /// memory has an index that wrapped.
+    pub(crate) fn memory_index(&self, address: usize) -> Option<usize> {
+        match address.checked_sub(self.pinned()) {
+            Some(index) => (index < MEMORY_RESERVATION_BYTES).then_some(index),
+            None => {
+                let below = self.pinned() - address;
+                (below <= MEMORY_GAP_BYTES).then(|| MEMORY_BYTES_MAX - below)
+            }
+        }
     }
 
     /// The context of the process's thread.
     pub(crate) fn context(&self) -> &VmContext {
-        let pointer = self.reservation.pointer(BELOW_MEMORY_BYTES - size_of::<VmContext>());
-        // SAFETY: the page was opened by `new` and stays open; it is 64-aligned, since the pinned
-        // address is a page's and the size a multiple of 64; the kernel zeroed it, and every field
+        let pointer = self.reservation.pointer(CONTEXT_PLACE);
+        // SAFETY: the page was opened by `new` and stays open; it is 64-aligned, since its
+        // end is a page's and the size a multiple of 64; the kernel zeroed it, and every field
         // is an integer. Wasm, the only other writer, runs only in calls with `&mut Process`.
         unsafe { &*pointer.cast() }
     }
 
     /// The context of the process's thread, to change.
     pub(crate) fn context_mut(&mut self) -> &mut VmContext {
-        let pointer = self.reservation.pointer(BELOW_MEMORY_BYTES - size_of::<VmContext>());
+        let pointer = self.reservation.pointer(CONTEXT_PLACE);
         // SAFETY: as in `context`; `&mut self` excludes other references.
         unsafe { &mut *pointer.cast() }
     }

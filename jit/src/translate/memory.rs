@@ -172,14 +172,14 @@ impl<'a> Translator<'a> {
         if ty.is_64 || ty.page_size_log2 < 16 {
             self.check_bounds(memory, index, memarg.offset, size);
         }
-        self.access_at(place.id, memory, index, memarg.offset)
+        self.access_at(place.id, memory, index, memarg.offset.cast_signed())
     }
 
-    fn access_at(&mut self, id: MemoryId, memory: u32, index: Value, offset: u64) -> Access {
+    fn access_at(&mut self, id: MemoryId, memory: u32, index: Value, offset: i64) -> Access {
         let base = self.memory_base(memory);
         let mut address = self.ins().iadd(base, index);
         let offset = i32::try_from(offset).unwrap_or_else(|_| {
-            let offset = self.builder.ins().iconst(I64, offset.cast_signed());
+            let offset = self.builder.ins().iconst(I64, offset);
             address = self.builder.ins().iadd(address, offset);
             0
         });

@@ -11,14 +11,17 @@
 //! (i32.load (i32.add (local.get 0) (i32.const 8)))
 //! ```
 //!
-//! the second is at the first one's index, with an offset of 4. Where the compiler errs, nothing is
-//! reached that another 32-bit index and offset would not reach.
+//! the second is at the first one's index, with an offset of 4. Below the memory lie
+//! [`MEMORY_GAP_BYTES`] that nobody can access, so what is less far below an index is in the memory
+//! too, or faults, as the index that wraps would: an offset that is added to it afterwards must be 0,
+//! since what wraps and then has one added may be in the memory again. Where the compiler errs, nothing
+//! is reached that another 32-bit index and offset would not reach.
 
 use cranelift_codegen::ir::types::I32;
 use cranelift_codegen::ir::{InstructionData, Opcode, Value, ValueDef};
 
 use super::Translator;
-use crate::vm::context::MEMORY_SLACK_BYTES;
+use crate::vm::context::{MEMORY_GAP_BYTES, MEMORY_SLACK_BYTES};
 
 /// Indices that are kept in mind at a time.
 const INDICES_MAX: usize = 8;
@@ -38,12 +41,14 @@ type Terms = (Value, Option<Value>);
 impl Translator<'_> {
     /// A 32-bit index of the process memory and an offset, as a 64-bit index and an offset that mean
     /// the same place. The caller accesses it.
-    pub(super) fn near(&mut self, index: Value, offset: u64) -> (Value, u64) {
+    pub(super) fn near(&mut self, index: Value, offset: u64) -> (Value, i64) {
+        let offset = offset.cast_signed();
         let (terms, constant) = self.terms(index);
-        for known in &self.indices {
-            let distance = u64::from(constant.wrapping_sub(known.constant));
-            let is_near = distance <= MEMORY_SLACK_BYTES as u64;
-            if known.terms == terms && is_near && offset + distance <= i32::MAX as u64 {
+        for known in self.indices.iter().filter(|known| known.terms == terms) {
+            let distance = i64::from(constant.wrapping_sub(known.constant).cast_signed());
+            let is_above = (0..=MEMORY_SLACK_BYTES as i64).contains(&distance);
+            let is_below = (-(MEMORY_GAP_BYTES as i64)..0).contains(&distance) && offset == 0;
+            if (is_above || is_below) && offset + distance <= i64::from(i32::MAX) {
                 return (known.wide, offset + distance);
             }
         }
