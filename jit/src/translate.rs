@@ -2,6 +2,7 @@
 
 mod array;
 mod atomic;
+mod bound;
 mod bulk;
 mod call;
 mod control;

@@ -1,6 +1,7 @@
 ;; What is a known distance above an index that was accessed before is an operand's displacement; below
-;; it, further than the memory ends before 4 GiB, or on another way through the function, it is not.
-;;! asm: three below far either
+;; it too, but not further than the memory ends before 4 GiB, or on another way through the function. A
+;; table that is looked up with an index that cannot be great is one.
+;;! asm: three below far either table unknown
 (module
   (@dylink.0 (mem-info (memory 0 0)))
   (import "env" "memory" (memory 0))
@@ -17,6 +18,10 @@
     (if (result i32) (local.get 1)
       (then (i32.load (local.get 0)))
       (else (i32.load (i32.add (local.get 0) (i32.const 8))))))
+  (func (export "table") (param i32) (result i32)
+    (i32.load (i32.add (i32.shl (i32.and (local.get 0) (i32.const 255)) (i32.const 2)) (i32.const 4096))))
+  (func (export "unknown") (param i32) (result i32)
+    (i32.load (i32.add (i32.shl (local.get 0) (i32.const 2)) (i32.const 4096))))
   (func (export "_initialize")))
 ;;= expected
 ;; asm three
@@ -70,6 +75,27 @@
 ;;     movl (%r8, %r11), %eax
 ;;     jmp     label3
 ;;   block3:
+;;     movq %rbp, %rsp
+;;     popq %rbp
+;;     retq
+;; asm table
+;;     pushq %rbp
+;;     movq %rsp, %rbp
+;;   block0:
+;;     movq    %r15, %rsi
+;;     andl $0xff, %edi
+;;     movl 0x1000(%rsi, %rdi, 4), %eax
+;;     movq %rbp, %rsp
+;;     popq %rbp
+;;     retq
+;; asm unknown
+;;     pushq %rbp
+;;     movq %rsp, %rbp
+;;   block0:
+;;     movq    %r15, %rsi
+;;     shll $0x2, %edi
+;;     leal 0x1000(%rdi), %edi
+;;     movl (%rsi, %rdi), %eax
 ;;     movq %rbp, %rsp
 ;;     popq %rbp
 ;;     retq

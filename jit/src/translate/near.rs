@@ -44,6 +44,12 @@ impl Translator<'_> {
     pub(super) fn near(&mut self, index: Value, offset: u64) -> (Value, i64) {
         let offset = offset.cast_signed();
         let (terms, constant) = self.terms(index);
+        if let (term, None) = terms
+            && offset + i64::from(constant) <= i64::from(i32::MAX)
+            && let Some(wide) = self.widen_bounded(term, constant)
+        {
+            return (wide, offset + i64::from(constant));
+        }
         for known in self.indices.iter().filter(|known| known.terms == terms) {
             let distance = i64::from(constant.wrapping_sub(known.constant).cast_signed());
             let is_above = (0..=MEMORY_SLACK_BYTES as i64).contains(&distance);
@@ -91,7 +97,7 @@ impl Translator<'_> {
         }
     }
 
-    fn definition(&self, value: Value) -> Option<InstructionData> {
+    pub(super) fn definition(&self, value: Value) -> Option<InstructionData> {
         let graph = &self.builder.func.dfg;
         debug_assert_eq!(graph.value_type(value), I32);
         match graph.value_def(value) {
@@ -100,7 +106,7 @@ impl Translator<'_> {
         }
     }
 
-    fn resolved(&self, value: Value) -> Value {
+    pub(super) fn resolved(&self, value: Value) -> Value {
         self.builder.func.dfg.resolve_aliases(value)
     }
 }

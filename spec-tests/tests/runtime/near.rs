@@ -106,6 +106,42 @@ fn accesses_that_share_an_index_wrap_as_others_do() {
     }
 }
 
+/// Indices whose greatest value may be known, and what is added to them: around where sums wrap.
+#[test]
+fn sums_with_small_indices_wrap_as_others_do() {
+    let small = [
+        "(i32.and (local.get 0) (i32.const 255))",
+        "(i32.shl (i32.and (local.get 0) (i32.const 0x3fff)) (i32.const 2))",
+        "(i32.shl (i32.and (local.get 0) (i32.const 0x7fffffff)) (i32.const 1))",
+        "(i32.shl (i32.and (local.get 0) (i32.const 0x7fffffff)) (i32.const 2))",
+        "(i32.shl (i32.shr_u (local.get 0) (i32.const 20)) (i32.const 20))",
+        "(i32.mul (i32.rem_u (local.get 0) (i32.const 1000)) (i32.const 12))",
+        "(i32.add (i32.load8_u (i32.const 3)) (i32.shr_u (local.get 0) (i32.const 33)))",
+        "(i32.eqz (local.get 0))",
+    ];
+    let (mut text, mut names) = (String::new(), Vec::new());
+    for (position, small) in small.into_iter().enumerate() {
+        for added in ADDED {
+            for offset in OFFSETS {
+                let name = format!("{position} {added:#x} {offset:#x}");
+                text += &format!(
+                    r#"(func (export "{name}") (param i32 i32) (result i64)
+                      (i64.load8_u offset={offset} (i32.add {small} (i32.const {added}))))"#
+                );
+                names.push(name);
+            }
+        }
+    }
+    let text =
+        format!(r#"(module (memory 1) (data (i32.const 0) "{}") {text})"#, "0123456789".repeat(8));
+    let alone = outcomes(Placement::Private, &text, &names);
+    let shared = outcomes(Placement::Process, &text, &names);
+    assert!(alone.iter().any(|outcome| outcome.contains("Ok")));
+    for (alone, shared) in alone.iter().zip(&shared) {
+        assert_eq!(alone, shared);
+    }
+}
+
 /// What makes it right: the process memory leaves the last MiB of its indices out.
 #[test]
 fn the_process_memory_ends_before_indices_wrap() {
