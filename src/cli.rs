@@ -120,7 +120,9 @@ pub enum Switch {
 /// When functions are compiled.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct CompileOptions {
-    /// Compile each function when it is called (lazy, the default), or all first (eager)
+    /// When functions are compiled, and how: `lazy` (the default) each when it is called first,
+    /// at once, and better when it is called often; `eager` all before the start; `optimizing`
+    /// as lazy, but well in the first place; `baseline` as lazy, but never better
     #[arg(long = "compile", value_name = "WHEN")]
     pub time: Option<CompileTime>,
 }

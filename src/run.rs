@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dynvm::jit::CompileTime;
+use dynvm::jit::{CompileTime, Tiers};
 use dynvm::vm::Stop;
 use dynvm::vm::code::TrapCode;
 use dynvm::{Error, Options, Runtime, wasi};
@@ -91,7 +91,7 @@ pub fn compile_time(options: cli::CompileOptions) -> Result<CompileTime, Failure
         Ok(text) => {
             text.parse().map_err(|error| Failure::Usage(format!("bad {COMPILE_TIME}: {error}")))
         }
-        Err(_) => Ok(CompileTime::Lazy),
+        Err(_) => Ok(CompileTime::Lazy(Tiers::default())),
     }
 }
 

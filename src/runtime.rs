@@ -307,9 +307,10 @@ impl Runtime {
             let inlined = inlined + lazy.inlined;
             write!(f, "compiled in {compile:.1?}, placed in {place:.1?}, {inlined} calls inlined")?;
             if lazy.deferred > 0 {
-                let dynvm_jit::LazyStatistics { deferred, compiled, first_calls, waited, .. } =
-                    lazy;
-                write!(f, "\n{deferred} functions deferred: {compiled} compiled since, ")?;
+                let dynvm_jit::LazyStatistics { deferred, compiled, baseline, loops, .. } = lazy;
+                let dynvm_jit::LazyStatistics { first_calls, waited, .. } = lazy;
+                write!(f, "\n{deferred} functions deferred: {baseline} compiled at once, ")?;
+                write!(f, "{compiled} optimized, {loops} loops while they ran; ")?;
                 write!(f, "{first_calls} first calls waited {waited:.1?}")?;
             }
             if heap != HeapStats::default() {

@@ -11,6 +11,7 @@ use cranelift_frontend::FunctionBuilderContext;
 use rayon::prelude::*;
 use wasmparser::{BinaryReader, FunctionBody, Operator};
 
+use crate::baseline::{self, Features, Often};
 use crate::emit;
 use crate::epilogue;
 use crate::error::CompileError;
@@ -77,6 +78,8 @@ pub struct Compiler {
     /// For long functions without a loop, when there is one.
     plain_isa: OnceLock<OwnedTargetIsa>,
     settings: Settings,
+    /// Of the processor, for baseline code.
+    features: Features,
     fingerprint: OnceLock<String>,
 }
 
@@ -85,20 +88,26 @@ impl Compiler {
     pub fn new(settings: &Settings) -> Result<Compiler, CompileError> {
         let isa = isa(settings)?;
         // Without these, rounding and the like would need functions of a runtime library.
+        let flags = isa.isa_flags();
+        let has = |flag| {
+            let value = flags.iter().find(|value| value.name == flag);
+            value.and_then(|value| value.as_bool()) == Some(true)
+        };
         for (flag, name) in [("has_ssse3", "SSSE3"), ("has_sse41", "SSE4.1")] {
-            let value = isa
-                .isa_flags()
-                .iter()
-                .find(|value| value.name == flag)
-                .and_then(|value| value.as_bool());
-            if value != Some(true) {
+            if !has(flag) {
                 return Err(CompileError::Processor { missing: name });
             }
         }
+        let features = Features {
+            has_lzcnt: has("has_lzcnt"),
+            has_bmi1: has("has_bmi1"),
+            has_popcnt: has("has_popcnt"),
+        };
         Ok(Compiler {
             isa,
             plain_isa: OnceLock::new(),
             settings: settings.clone(),
+            features,
             fingerprint: OnceLock::new(),
         })
     }
@@ -199,14 +208,41 @@ impl Compiler {
         unit: &Unit,
         func: DefinedFuncIndex,
     ) -> Result<Code, CompileError> {
-        self.translate(worker, unit, func)?;
+        self.translate(worker, unit, func, None)?;
         self.emit(worker).map_err(|message| failed(unit.instance(), func, message))
+    }
+
+    /// The rest of a call of the function that is in the loop at this offset of the module: what
+    /// baseline code goes on in. Its only argument is that code's frame pointer.
+    pub(crate) fn compile_from_loop(
+        &self,
+        worker: &mut Worker,
+        unit: &Unit,
+        func: DefinedFuncIndex,
+        loop_offset: u32,
+    ) -> Result<Code, CompileError> {
+        self.translate(worker, unit, func, Some(loop_offset))?;
+        self.emit(worker).map_err(|message| failed(unit.instance(), func, message))
+    }
+
+    /// Code that is made at once, if the baseline compiler knows all that the function uses.
+    /// It asks for better when it has run `often`.
+    pub(crate) fn baseline(
+        &self,
+        unit: &Unit,
+        func: DefinedFuncIndex,
+        often: Often,
+    ) -> Option<Code> {
+        if self.settings.is_nan_canonical {
+            return None;
+        }
+        baseline::compile(unit.instance(), func, self.features, often).ok()
     }
 
     /// The function's intermediate code after optimization, as text.
     pub fn clif(&self, unit: &Unit, func: DefinedFuncIndex) -> Result<String, CompileError> {
         let mut worker = Worker::default();
-        self.translate(&mut worker, unit, func)?;
+        self.translate(&mut worker, unit, func, None)?;
         let isa = self.isa_for(worker.is_plain);
         worker
             .context
@@ -218,7 +254,7 @@ impl Compiler {
     /// The function's instructions, as text. Callees have the names that the module gives them.
     pub fn asm(&self, unit: &Unit, func: DefinedFuncIndex) -> Result<String, CompileError> {
         let mut worker = Worker::default();
-        self.translate(&mut worker, unit, func)?;
+        self.translate(&mut worker, unit, func, None)?;
         worker.context.set_disasm(true);
         let compiled = self.machine_code(&mut worker);
         let compiled = compiled.map_err(|message| failed(unit.instance(), func, message))?;
@@ -235,6 +271,7 @@ impl Compiler {
         worker: &mut Worker,
         unit: &Unit,
         func: DefinedFuncIndex,
+        loop_offset: Option<u32>,
     ) -> Result<(), CompileError> {
         worker.context.clear();
         worker.inlined.clear();
@@ -246,7 +283,7 @@ impl Compiler {
         }
         let Worker { context, builder_context, inlined, .. } = worker;
         let into = &mut context.func;
-        translate(self.policy(unit), func, &*self.isa, into, builder_context, inlined)
+        translate(self.policy(unit), func, loop_offset, &*self.isa, into, builder_context, inlined)
             .map_err(|error| failed(unit.instance(), func, error.to_string()))?;
         location::lead_to_traps(into);
         Ok(())

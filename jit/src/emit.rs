@@ -7,7 +7,8 @@ use cranelift_codegen::{CompiledCode, FinalizedMachExceptionHandler, FinalizedRe
 use crate::skew::skew;
 use crate::translate::inline::Inlined;
 use crate::vm::code::{
-    CallSite, Code, Handler, InlinedPlace, Relocation, RelocationKind, StackMap, TrapCode, TrapSite,
+    CallSite, Code, Handler, InlinedPlace, Relocation, RelocationKind, StackMap, TRAP_AT_RETURN,
+    TrapCode, TrapSite,
 };
 use crate::vm::context::FuncId;
 use crate::vm::instance::TagId;
@@ -43,6 +44,7 @@ pub fn code(
         traps,
         call_sites: call_sites(compiled)?,
         stack_maps: stack_maps(compiled),
+        is_provisional: false,
     })
 }
 
@@ -134,10 +136,16 @@ fn locations(compiled: &CompiledCode, inlined: &Inlined) -> Vec<(u32, u32)> {
     // A return address is the first byte after its call: the call is what it stands for.
     let returns = compiled.buffer.call_sites().map(|site| (site.ret_addr, site.ret_addr - 1));
     let returns = returns.filter_map(|(at, inside)| Some((at, find(inside)?)));
-    let traps = compiled.buffer.traps().iter();
-    let traps = traps
-        .filter_map(|trap| Some((trap.offset, inlined.trapping(find(trap.offset)?, trap.code))));
-    let mut locations = returns.chain(traps).collect::<Vec<_>>();
+    let mut locations = returns.collect::<Vec<_>>();
+    locations.sort_unstable();
+    let returns_len = locations.len();
+    for trap in compiled.buffer.traps() {
+        let Some(found) = find(trap.offset) else { continue };
+        let returns = &locations[..returns_len];
+        let is_return = returns.binary_search_by_key(&trap.offset, |(at, _)| *at).is_ok();
+        let key = trap.offset | if is_return { TRAP_AT_RETURN } else { 0 };
+        locations.push((key, inlined.trapping(found, trap.code)));
+    }
     locations.sort_unstable();
     locations.dedup_by_key(|(at, _)| *at);
     locations

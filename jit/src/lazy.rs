@@ -1,15 +1,25 @@
-//! Lazy compilation: a function is compiled when it is first called, while other threads compile
-//! ahead: what the functions that run call, then all else, the longest first.
+//! Lazy compilation: a function is compiled when it is first called, by the baseline compiler. Other
+//! threads optimize meanwhile: what is called or loops often, then what was called, what that calls,
+//! and all else, the longest first.
 //!
 //! Other threads only compile. Where code goes, and when calls find it, is decided by the thread
-//! that runs wasm, in the first call of some function: so no thread meets half-written code.
+//! that runs wasm, in the first call of some function or when baseline code has counted to its end:
+//! so no thread meets half-written code.
+//!
+//! ```text
+//!            first call              1,000 calls or 20,000 rounds
+//! no code ──────────────► baseline ──────────────► it is the next to be optimized; when that is done,
+//!                                                  its calls lead to the new code, and a loop that
+//!                                                  counts to its end goes on in code of its own
+//! ```
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::baseline::Often;
 use crate::compiler::{Compiler, Worker, failed, has_loop};
 use crate::error::CompileError;
 use crate::unit::Unit;
@@ -28,6 +38,34 @@ const SMALL_BYTES: usize = 256;
 /// At most so many.
 const TOGETHER_MAX: usize = 16;
 
+/// With a function that is called first, baseline code is made of what it calls and of what that
+/// calls, up to so many bytes of wasm: to place code takes as long as to make some.
+const BASELINE_BYTES: usize = 4096;
+
+/// What compiles a function that is called first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tiers {
+    /// The baseline compiler; what turns out to run often is optimized.
+    #[default]
+    Both,
+    /// The baseline compiler, wherever it can, for good: for tests.
+    Baseline,
+    /// The optimizing compiler.
+    Optimizing,
+    /// As `Both`, but what runs twice is optimized, by the thread that runs it: for tests.
+    Hasty,
+}
+
+impl Tiers {
+    /// What is often.
+    fn often(self) -> Often {
+        match self {
+            Tiers::Hasty => Often { calls: 2, rounds: 2 },
+            _ => Often { calls: 1000, rounds: 20_000 },
+        }
+    }
+}
+
 /// When functions are compiled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CompileTime {
@@ -35,29 +73,45 @@ pub enum CompileTime {
     #[default]
     Eager,
     /// Each when it is first called, or before by a thread that has nothing else to do.
-    Lazy,
+    Lazy(Tiers),
+}
+
+impl CompileTime {
+    /// What may be asked for, and what it means.
+    const ALL: [(&str, CompileTime); 5] = [
+        ("lazy", CompileTime::Lazy(Tiers::Both)),
+        ("eager", CompileTime::Eager),
+        ("baseline", CompileTime::Lazy(Tiers::Baseline)),
+        ("optimizing", CompileTime::Lazy(Tiers::Optimizing)),
+        ("hasty", CompileTime::Lazy(Tiers::Hasty)),
+    ];
 }
 
 impl FromStr for CompileTime {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "eager" => Ok(CompileTime::Eager),
-            "lazy" => Ok(CompileTime::Lazy),
-            _ => Err(format!("expected `eager` or `lazy`, found `{text}`")),
-        }
+        let found = CompileTime::ALL.iter().find(|(name, _)| *name == text);
+        found.map(|(_, time)| *time).ok_or_else(|| {
+            let names: Vec<String> =
+                CompileTime::ALL.iter().map(|(name, _)| format!("`{name}`")).collect();
+            format!("expected one of {}, found `{text}`", names.join(", "))
+        })
     }
 }
 
 /// Compiles the functions of deferred instances.
 pub struct LazyCompiler {
     shared: Arc<Shared>,
+    tiers: Tiers,
     /// Of the thread that runs wasm.
     worker: Mutex<Worker>,
     /// How many threads compile ahead.
     threads: fn() -> usize,
 }
+
+/// What to do, and of which function.
+type Work = (Task, Arc<Unit>, DefinedFuncIndex);
 
 /// Code of some functions of an instance.
 pub type SomeCode = Vec<(DefinedFuncIndex, Code)>;
@@ -67,8 +121,12 @@ pub type SomeCode = Vec<(DefinedFuncIndex, Code)>;
 pub struct LazyStatistics {
     /// Functions of deferred instances.
     pub deferred: usize,
-    /// Functions that were compiled.
+    /// Functions that were compiled by the optimizing compiler.
     pub compiled: usize,
+    /// Functions that were compiled by the baseline compiler.
+    pub baseline: usize,
+    /// Loops that were optimized while they ran.
+    pub loops: usize,
     /// First calls, which had to wait.
     pub first_calls: usize,
     /// How long they waited in all.
@@ -92,23 +150,46 @@ struct Shared {
 struct State {
     /// By the number of their first function.
     instances: BTreeMap<u32, Deferred>,
-    /// What to compile before all else.
+    /// What to optimize before all else: it runs.
+    hot: VecDeque<Task>,
+    /// What to compile next.
     next: VecDeque<FuncId>,
     /// Compiled, and not placed yet.
     ready: Vec<(FuncId, Code)>,
+    /// Loops that were found to go round often, by function and offset.
+    loops: HashMap<(FuncId, u32), LoopCode>,
     /// What was compiled, where it is to be kept.
     kept: Option<BTreeMap<InstanceId, SomeCode>>,
     is_started: bool,
+    has_threads: bool,
     is_stopped: bool,
     /// How many functions were placed since tables were refreshed.
     unrefreshed: usize,
     statistics: LazyStatistics,
 }
 
+/// What a thread that compiles ahead does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    Function(FuncId),
+    Loop(FuncId, u32),
+}
+
+/// How far the code is that a running loop is to go on in.
+enum LoopCode {
+    UnderWay,
+    Ready(Code),
+    /// Its address.
+    Placed(usize),
+    Failed,
+}
+
 /// An instance whose functions have code only when they are called.
 struct Deferred {
     unit: Arc<Unit>,
     stages: Vec<Stage>,
+    /// Which functions have baseline code, or cannot have any.
+    has_baseline: Vec<bool>,
     /// The longest first.
     order: Vec<u32>,
     /// All before this position in `order` are taken.
@@ -132,14 +213,20 @@ impl LazyCompiler {
     /// Nothing is compiled before [`LazyCompiler::defer`]; then as many threads compile ahead as
     /// `threads` says, which is asked only if a function is compiled at all.
     #[must_use]
-    pub fn new(compiler: Arc<Compiler>, threads: fn() -> usize) -> Self {
+    pub fn new(compiler: Arc<Compiler>, tiers: Tiers, threads: fn() -> usize) -> Self {
         let shared = Shared {
             compiler,
             state: Mutex::new(State::default()),
             work: Condvar::new(),
             done: Condvar::new(),
         };
-        LazyCompiler { shared: Arc::new(shared), worker: Mutex::default(), threads }
+        LazyCompiler { shared: Arc::new(shared), tiers, worker: Mutex::default(), threads }
+    }
+
+    /// Whether baseline code is of use.
+    #[must_use]
+    pub fn has_baseline(&self) -> bool {
+        self.tiers != Tiers::Optimizing
     }
 
     /// From now on what is compiled is kept for [`LazyCompiler::take_kept`] too.
@@ -148,7 +235,8 @@ impl LazyCompiler {
     }
 
     /// The functions of a bound instance are compiled when they are called, but for those of
-    /// `known`, whose code is to be published next. Those of `aside` are not compiled ahead.
+    /// `known`, whose code is to be published next, and those of `provisional`, of which baseline code
+    /// is. Those of `aside` are not compiled ahead.
     ///
     /// # Errors
     /// If the system has no memory.
@@ -157,6 +245,7 @@ impl LazyCompiler {
         process: &mut Process,
         unit: Unit,
         known: &[DefinedFuncIndex],
+        provisional: &[DefinedFuncIndex],
         aside: &[DefinedFuncIndex],
     ) -> Result<(), vm::Error> {
         let id = unit.instance().id;
@@ -168,15 +257,18 @@ impl LazyCompiler {
         let mut stages = vec![Stage::Waiting; bodies.len()];
         known.iter().for_each(|func| stages[func.index()] = Stage::Compiled);
         let ahead = (0..bodies.len() as u32).filter(|at| !aside.contains(&DefinedFuncIndex(*at)));
+        let mut has_baseline = vec![false; bodies.len()];
+        provisional.iter().for_each(|func| has_baseline[func.index()] = true);
         let mut order: Vec<u32> = ahead.collect();
         order.sort_by_key(|index| std::cmp::Reverse(bodies[*index as usize].len()));
-        let deferred = bodies.len() - known.len();
+        let deferred = bodies.len() - known.len() - provisional.len();
         let first = process.defined_func(id, DefinedFuncIndex(0));
 
         let mut state = self.shared.lock();
         state.statistics.deferred += deferred;
         let unit = Arc::new(unit);
-        state.instances.insert(first.0, Deferred { unit, stages, order, position: 0 });
+        let deferred = Deferred { unit, stages, has_baseline, order, position: 0 };
+        state.instances.insert(first.0, deferred);
         drop(state);
         self.shared.work.notify_all();
         Ok(())
@@ -188,7 +280,12 @@ impl LazyCompiler {
         if std::mem::replace(&mut self.shared.lock().is_started, true) {
             return;
         }
-        for number in 0..(self.threads)() {
+        let threads = match self.tiers {
+            Tiers::Both | Tiers::Optimizing => (self.threads)(),
+            Tiers::Baseline | Tiers::Hasty => 0,
+        };
+        self.shared.lock().has_threads = threads > 0;
+        for number in 0..threads {
             let shared = Arc::clone(&self.shared);
             let thread = std::thread::Builder::new().name(format!("compile {number}"));
             // Without it the functions are compiled when they are called, all the same.
@@ -208,8 +305,12 @@ impl LazyCompiler {
             }
             stays
         });
-        state.ready.retain(|(func, _)| !gone.iter().any(|range| range.contains(&func.0)));
-        state.kept.as_mut().and_then(|kept| kept.remove(&id)).unwrap_or_default()
+        let is_gone = |func: &FuncId| gone.iter().any(|range| range.contains(&func.0));
+        state.ready.retain(|(func, _)| !is_gone(func));
+        state.loops.retain(|(func, _), _| !is_gone(func));
+        let mut kept = state.kept.as_mut().and_then(|kept| kept.remove(&id)).unwrap_or_default();
+        keep_best(&mut kept);
+        kept
     }
 
     /// Makes `func` have code: [`vm::Resolver::resolve`] for functions of deferred instances.
@@ -220,11 +321,30 @@ impl LazyCompiler {
         let failed = |error: String| Stop::from(Trap::new(TrapCode::Host, error));
         let started = Instant::now();
         self.start_threads();
-        let callees = self.obtain(func).map_err(|error| failed(error.to_string()))?;
-        for callee in callees {
-            // If it cannot be compiled, who calls it hears why.
-            let _ = self.obtain(callee);
+        for (id, code) in self.baseline(func) {
+            process.publish_some(id, code);
         }
+        // If there is no room for baseline code, there may be for better.
+        let _ = process.link();
+        if process.is_unresolved(func) {
+            let callees = self.obtain(func).map_err(|error| failed(error.to_string()))?;
+            for callee in callees {
+                // If it cannot be compiled, who calls it hears why.
+                let _ = self.obtain(callee);
+            }
+        }
+        self.place_ready(process).map_err(|error| failed(error.to_string()))?;
+        let statistics = &mut self.shared.lock().statistics;
+        statistics.first_calls += 1;
+        statistics.waited += started.elapsed();
+        if process.is_unresolved(func) {
+            return Err(failed(format!("`{}` has no code", process.func_name(func))));
+        }
+        Ok(())
+    }
+
+    /// Places what was compiled.
+    fn place_ready(&self, process: &mut Process) -> Result<(), vm::Error> {
         let (ready, is_refresh_due) = {
             let mut state = self.shared.lock();
             let ready = std::mem::take(&mut state.ready);
@@ -238,17 +358,82 @@ impl LazyCompiler {
         for (id, code) in ready {
             process.publish_some(id, code);
         }
-        process.link().map_err(|error| failed(error.to_string()))?;
+        process.link()?;
         if is_refresh_due {
             process.refresh_elements();
         }
-        let statistics = &mut self.shared.lock().statistics;
-        statistics.first_calls += 1;
-        statistics.waited += started.elapsed();
-        if process.is_unresolved(func) {
-            return Err(failed(format!("`{}` has no code", process.func_name(func))));
-        }
         Ok(())
+    }
+
+    /// Baseline code of a function that is called first, and of some that it calls. Nothing if it
+    /// is to have, or has, better code.
+    fn baseline(&self, func: FuncId) -> BTreeMap<InstanceId, SomeCode> {
+        let mut codes = BTreeMap::<InstanceId, SomeCode>::new();
+        if self.tiers == Tiers::Optimizing {
+            return codes;
+        }
+        let mut bytes = 0;
+        let mut waiting = VecDeque::from([func]);
+        while let Some(func) = waiting.pop_front() {
+            let taken = self.shared.lock().take_for_baseline(func);
+            let Some((unit, index)) = taken else { continue };
+            let Some(code) = self.shared.compiler.baseline(&unit, index, self.tiers.often()) else {
+                continue;
+            };
+            bytes += unit.instance().module.bodies[index.index()].len();
+            waiting.extend(code.relocations.iter().map(|relocation| relocation.target));
+            let mut state = self.shared.lock();
+            state.statistics.baseline += 1;
+            state.statistics.code_bytes += code.bytes.len();
+            // What tests ask for is of no use to others.
+            if let Some(kept) = state.kept.as_mut().filter(|_| self.tiers == Tiers::Both) {
+                kept.entry(unit.instance().id).or_default().push((index, code.clone()));
+            }
+            drop(state);
+            codes.entry(unit.instance().id).or_default().push((index, code));
+            if bytes >= BASELINE_BYTES {
+                break;
+            }
+        }
+        codes
+    }
+
+    /// What baseline code has been counted up: see [`vm::Resolver::hot`].
+    fn optimize(&self, process: &mut Process, func: FuncId, in_loop: Option<u32>) -> Option<usize> {
+        if self.tiers == Tiers::Baseline {
+            return None;
+        }
+        self.start_threads();
+        let is_alone = {
+            let state = &mut *self.shared.lock();
+            if let Some(offset) = in_loop {
+                state.ask_for_loop(func, offset);
+            }
+            if state.stage(func) == Some(Stage::Waiting) {
+                state.ask_for(Task::Function(func));
+            }
+            !state.has_threads
+        };
+        self.shared.work.notify_all();
+        if is_alone {
+            let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+            self.shared.do_all_hot(&mut worker);
+        }
+        // What cannot be placed is left where it is.
+        self.place_ready(process).ok()?;
+        let key = (func, in_loop?);
+        let state = &mut *self.shared.lock();
+        let code = match state.loops.get_mut(&key)? {
+            LoopCode::Placed(address) => return Some(*address),
+            LoopCode::Ready(code) => std::mem::take(code),
+            LoopCode::UnderWay | LoopCode::Failed => return None,
+        };
+        let (first, deferred) = state.deferred(func)?;
+        let id = deferred.unit.instance().id;
+        let placed = process.place_aside(id, DefinedFuncIndex(func.0 - first), code).ok();
+        state.loops.insert(key, placed.map_or(LoopCode::Failed, LoopCode::Placed));
+        state.statistics.loops += usize::from(placed.is_some());
+        placed
     }
 
     /// Compiles `func`, or waits for the thread that does. Gives the functions that it should be
@@ -267,7 +452,7 @@ impl LazyCompiler {
         let (unit, index) = state.take(func);
         drop(state);
         let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
-        let code = self.shared.compile(&mut worker, &unit, index);
+        let code = self.shared.compile(&mut worker, &unit, index, None);
         drop(worker);
         let has_loop = has_loop(unit.instance(), index);
         let callees = self.shared.finish(func, &unit, code, true)?;
@@ -282,7 +467,9 @@ impl LazyCompiler {
 
     /// Everything that was compiled and not taken yet.
     pub fn take_kept(&self) -> BTreeMap<InstanceId, SomeCode> {
-        self.shared.lock().kept.as_mut().map(std::mem::take).unwrap_or_default()
+        let mut kept = self.shared.lock().kept.as_mut().map(std::mem::take).unwrap_or_default();
+        kept.values_mut().for_each(keep_best);
+        kept
     }
 
     /// What has been done so far.
@@ -290,6 +477,13 @@ impl LazyCompiler {
     pub fn statistics(&self) -> LazyStatistics {
         self.shared.lock().statistics
     }
+}
+
+/// Leaves no provisional code of functions that have better.
+fn keep_best(codes: &mut SomeCode) {
+    let lasting = codes.iter().filter(|(_, code)| !code.is_provisional);
+    let lasting: HashSet<DefinedFuncIndex> = lasting.map(|(func, _)| *func).collect();
+    codes.retain(|(func, code)| !code.is_provisional || !lasting.contains(func));
 }
 
 impl Drop for LazyCompiler {
@@ -307,10 +501,41 @@ impl Shared {
     /// What each thread does that compiles ahead.
     fn compile_ahead(&self) {
         let mut worker = Worker::default();
-        while let Some((func, unit, index)) = self.wait_for_work() {
-            let code = self.compile(&mut worker, &unit, index);
-            // Who calls the function hears of the error.
-            let _ = self.finish(func, &unit, code, false);
+        while let Some(work) = self.wait_for_work() {
+            self.work_on(&mut worker, work);
+        }
+    }
+
+    /// What was asked for, on the thread that asks.
+    fn do_all_hot(&self, worker: &mut Worker) {
+        loop {
+            let Some(work) = self.lock().next_hot() else { return };
+            self.work_on(worker, work);
+        }
+    }
+
+    fn work_on(&self, worker: &mut Worker, (task, unit, index): Work) {
+        match task {
+            Task::Function(func) => {
+                let code = self.compile(worker, &unit, index, None);
+                // Who calls the function hears of the error.
+                let _ = self.finish(func, &unit, code, false);
+            }
+            Task::Loop(func, offset) => {
+                let code = self.compile(worker, &unit, index, Some(offset));
+                self.finish_loop((func, offset), &unit, code.ok());
+            }
+        }
+    }
+
+    /// Takes over the code of a running loop, unless its instance has gone. If there is none, it
+    /// goes on as it is.
+    fn finish_loop(&self, key: (FuncId, u32), unit: &Arc<Unit>, code: Option<Code>) {
+        let state = &mut *self.lock();
+        let is_here =
+            state.deferred(key.0).is_some_and(|(_, deferred)| Arc::ptr_eq(&deferred.unit, unit));
+        if is_here && let Some(it) = state.loops.get_mut(&key) {
+            *it = code.map_or(LoopCode::Failed, LoopCode::Ready);
         }
     }
 
@@ -320,23 +545,30 @@ impl Shared {
         worker: &mut Worker,
         unit: &Unit,
         func: DefinedFuncIndex,
+        loop_offset: Option<u32>,
     ) -> Result<Code, CompileError> {
-        let compile = AssertUnwindSafe(|| self.compiler.compile_with(worker, unit, func));
+        let compile = AssertUnwindSafe(|| match loop_offset {
+            None => self.compiler.compile_with(worker, unit, func),
+            Some(offset) => self.compiler.compile_from_loop(worker, unit, func, offset),
+        });
         catch_unwind(compile).unwrap_or_else(|_| {
             *worker = Worker::default();
             Err(failed(unit.instance(), func, "the compiler panicked".to_owned()))
         })
     }
 
-    fn wait_for_work(&self) -> Option<(FuncId, Arc<Unit>, DefinedFuncIndex)> {
+    fn wait_for_work(&self) -> Option<Work> {
         let mut state = self.lock();
         loop {
             if state.is_stopped {
                 return None;
             }
+            if let Some(work) = state.next_hot() {
+                return Some(work);
+            }
             if let Some(func) = state.next_func() {
                 let (unit, index) = state.take(func);
-                return Some((func, unit, index));
+                return Some((Task::Function(func), unit, index));
             }
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -415,6 +647,52 @@ impl State {
         (Arc::clone(&deferred.unit), index)
     }
 
+    /// A function that has neither code nor baseline code, to be compiled now.
+    fn take_for_baseline(&mut self, func: FuncId) -> Option<(Arc<Unit>, DefinedFuncIndex)> {
+        let (first, deferred) = self.deferred_mut(func)?;
+        let index = DefinedFuncIndex(func.0 - first);
+        let is_wanted = matches!(deferred.stages[index.index()], Stage::Waiting | Stage::UnderWay)
+            && !std::mem::replace(&mut deferred.has_baseline[index.index()], true);
+        let unit = Arc::clone(&deferred.unit);
+        if is_wanted {
+            // It runs now: so it is among the next that are worth it.
+            self.next.push_back(func);
+        }
+        is_wanted.then_some((unit, index))
+    }
+
+    fn ask_for(&mut self, task: Task) {
+        if !self.hot.contains(&task) {
+            self.hot.push_back(task);
+        }
+    }
+
+    fn ask_for_loop(&mut self, func: FuncId, offset: u32) {
+        if self.deferred(func).is_some() && !self.loops.contains_key(&(func, offset)) {
+            self.loops.insert((func, offset), LoopCode::UnderWay);
+            self.ask_for(Task::Loop(func, offset));
+        }
+    }
+
+    /// The next of what runs.
+    fn next_hot(&mut self) -> Option<Work> {
+        while let Some(task) = self.hot.pop_front() {
+            match task {
+                Task::Function(func) if self.stage(func) == Some(Stage::Waiting) => {
+                    let (unit, index) = self.take(func);
+                    return Some((task, unit, index));
+                }
+                Task::Loop(func, offset) if self.loops.contains_key(&(func, offset)) => {
+                    let Some((first, deferred)) = self.deferred(func) else { continue };
+                    let index = DefinedFuncIndex(func.0 - first);
+                    return Some((task, Arc::clone(&deferred.unit), index));
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
     /// What to compile ahead.
     fn next_func(&mut self) -> Option<FuncId> {
         while let Some(func) = self.next.pop_front() {
@@ -474,5 +752,9 @@ impl Deferred {
 impl vm::Resolver for LazyCompiler {
     fn resolve(&self, process: &mut Process, func: FuncId) -> Result<(), Stop> {
         self.first_call(process, func)
+    }
+
+    fn hot(&self, process: &mut Process, func: FuncId, in_loop: Option<u32>) -> Option<usize> {
+        self.optimize(process, func, in_loop)
     }
 }

@@ -12,6 +12,7 @@ pub mod decode;
 pub mod error;
 pub mod straight;
 
+mod baseline;
 mod compiler;
 mod emit;
 mod epilogue;
@@ -31,5 +32,5 @@ use dynvm_vm as vm;
 pub use compiler::{Compiler, OptLevel, Settings};
 pub use decode::{Standard, decode, decode_as, decode_validated};
 pub use error::{CompileError, DecodeError, Feature};
-pub use lazy::{CompileTime, LazyCompiler, LazyStatistics, SomeCode};
+pub use lazy::{CompileTime, LazyCompiler, LazyStatistics, SomeCode, Tiers};
 pub use unit::{DEFINERS_DEPTH, Unit};

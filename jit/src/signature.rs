@@ -43,6 +43,7 @@ pub fn builtin(builtin: Builtin) -> Signature {
         // Behind these come those of the host function.
         Builtin::DirectHostCall => (&[I64], None),
         Builtin::HostCall | Builtin::Throw => (&[I32, I64], None),
+        Builtin::TierUp => (&[I32, I32], Some(I64)),
         Builtin::ThrowRef => (&[I32], None),
         Builtin::StructNew => (&[I32], Some(I32)),
         Builtin::ArrayNew => (&[I32, I32], Some(I32)),

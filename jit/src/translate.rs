@@ -23,7 +23,8 @@ use std::collections::HashMap;
 
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
-    self, FuncRef, InstBuilder, MemFlagsData, SigRef, SourceLoc, TrapCode, UserFuncName, Value,
+    self, AbiParam, FuncRef, InstBuilder, MemFlagsData, SigRef, SourceLoc, TrapCode, UserFuncName,
+    Value,
 };
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_frontend::{FuncInstBuilder, FunctionBuilder, FunctionBuilderContext, Variable};
@@ -46,10 +47,13 @@ pub fn trap_code(code: vm::code::TrapCode) -> TrapCode {
     TrapCode::unwrap_user(code as u8)
 }
 
-/// Translates the body of a function into `func`, which must be empty.
+/// Translates the body of a function into `func`, which must be empty. With `loop_offset` it is the
+/// rest of a call of the function that is in the loop at this offset of the module: its parameter is
+/// the frame pointer of baseline code, below which the locals are.
 pub fn translate(
     policy: Policy<'_>,
     index: DefinedFuncIndex,
+    loop_offset: Option<u32>,
     isa: &dyn TargetIsa,
     func: &mut ir::Function,
     builder_context: &mut FunctionBuilderContext,
@@ -60,6 +64,9 @@ pub fn translate(
     let ty = module.func_type(func_index);
     let id = policy.instance.functions[func_index.index()].func;
     func.signature = signature::wasm(ty);
+    if loop_offset.is_some() {
+        func.signature.params = vec![AbiParam::new(I64)];
+    }
     func.name = UserFuncName::user(0, id.0);
 
     let range = module.bodies[index.index()].clone();
@@ -69,11 +76,15 @@ pub fn translate(
     let builder = FunctionBuilder::new(func, builder_context);
     let budget = Budget::new(id, range.len());
     let mut translator = Translator::new(policy, budget, inlined, builder);
-    translator.begin(ty, &body)?;
+    match loop_offset {
+        None => translator.begin(ty, &body)?,
+        Some(offset) => translator.begin_in_loop(offset, ty, &body)?,
+    }
     let mut operators = body.get_operators_reader()?;
     while !operators.eof() {
         let (op, offset) = operators.read_with_offset()?;
         translator.builder.set_srcloc(source_location(offset));
+        translator.offset = offset;
         translator.operator(&op);
     }
     translator.builder.seal_all_blocks();
@@ -105,6 +116,10 @@ struct Translator<'a> {
     facts: Facts,
     /// Layouts of the structs that the function uses.
     layouts: HashMap<TypeId, StructLayout>,
+    /// Of the current operator, in the module of the function itself.
+    offset: u64,
+    /// The loop that the function starts in, where that is not its first instruction.
+    start: Option<Start>,
     /// Whether control can get to the current operator. Where it cannot, nothing is translated.
     is_reachable: bool,
     /// How many blocks were entered since control was lost.
@@ -121,6 +136,12 @@ struct Translator<'a> {
     callees: HashMap<FuncId, FuncRef>,
     signatures: HashMap<TypeId, SigRef>,
     builtins: [Option<SigRef>; Builtin::COUNT],
+}
+
+/// Where a function goes on that was running: see [`translate`].
+struct Start {
+    offset: u64,
+    header: ir::Block,
 }
 
 /// What the indices of a body mean: that of the function itself, or of one that is inlined.
@@ -166,6 +187,8 @@ impl<'a> Translator<'a> {
             frames: Vec::new(),
             facts: Facts::default(),
             layouts: HashMap::new(),
+            offset: 0,
+            start: None,
             is_reachable: true,
             dead_depth: 0,
             is_leaf: false,
@@ -197,6 +220,43 @@ impl<'a> Translator<'a> {
 
         let params = self.builder.block_params(entry).to_vec();
         self.declare_locals(&params, ty, body)?;
+        self.push_function_frame(ty);
+        Ok(())
+    }
+
+    /// As [`Translator::begin`], for the rest of a call that is in a loop. What stands before the loop
+    /// is translated as what nothing leads to.
+    fn begin_in_loop(
+        &mut self,
+        offset: u32,
+        ty: &vm::types::FuncType,
+        body: &FunctionBody<'_>,
+    ) -> wasmparser::Result<()> {
+        let entry = self.builder.create_block();
+        self.builder.append_block_params_for_function_params(entry);
+        self.enter(entry);
+        self.builder.seal_block(entry);
+        self.scope.legacy_tries = exception::legacy_tries(body)?;
+        let frame = self.builder.block_params(entry)[0];
+        let mut params = Vec::with_capacity(ty.params.len());
+        for (at, ty) in (1..).zip(&ty.params) {
+            let flags = self.trusted(Region::Frame);
+            params.push(self.ins().load(signature::value_type(*ty), flags, frame, -8 * at));
+        }
+        self.declare_locals(&params, ty, body)?;
+        for at in ty.params.len()..self.scope.locals.len() {
+            let (variable, ty) = self.scope.locals[at];
+            let flags = self.trusted(Region::Frame);
+            let below = -8 * (at as i32 + 1);
+            let value = self.ins().load(signature::value_type(ty), flags, frame, below);
+            self.builder.def_var(variable, value);
+        }
+        let header = self.builder.create_block();
+        self.ins().jump(header, &[]);
+        self.start = Some(Start { offset: offset.into(), header });
+        let nowhere = self.builder.create_block();
+        self.builder.seal_block(nowhere);
+        self.enter(nowhere);
         self.push_function_frame(ty);
         Ok(())
     }

@@ -31,7 +31,7 @@ pub(crate) use stubs::KeptStubs;
 const ENDING: &str = "code";
 
 /// Changes with the layout of an entry.
-const FORMAT: &[u8] = b"dynvm code 4\n";
+const FORMAT: &[u8] = b"dynvm code 6\n";
 
 /// Files from this length on are on the disk before they get their names. To wait for the disk takes
 /// longer than to compile what is in a smaller one again, and it is the program's exit that waits.

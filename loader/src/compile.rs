@@ -71,15 +71,17 @@ fn compile_one(
     let dso = linker.map.dso(id);
     let stored = linker.cache.as_ref().zip(key.as_ref()).map(|(cache, key)| cache.load(key));
     let functions_len = unit.instance().module.bodies.len();
-    let stored = Stored::new(stored.unwrap_or_default(), functions_len);
-    linker.statistics.functions_cached += stored.known.len();
-    linker.statistics.functions += stored.known.len();
+    let with_provisional = linker.lazy.as_ref().is_some_and(|lazy| lazy.has_baseline());
+    let stored = Stored::new(stored.unwrap_or_default(), functions_len, with_provisional);
+    let cached = stored.known.len() + stored.provisional.len();
+    linker.statistics.functions_cached += cached;
+    linker.statistics.functions += cached;
     linker.statistics.code_bytes += stored.code_bytes;
     match &linker.lazy {
         Some(lazy) if stored.known.len() < functions_len => {
             // Nobody but the loader calls what relocates data, and hardly ever its code.
             let aside = relocate::functions(dso);
-            let deferred = lazy.defer(process, unit, &stored.known, &aside);
+            let deferred = lazy.defer(process, unit, &stored.known, &stored.provisional, &aside);
             deferred.map_err(|source| LoadError::Vm { dso: dso.name.to_string(), source })?;
             linker.keys.extend(key.map(|key| (dso.instance(), key)));
         }
@@ -120,24 +122,54 @@ type Used = Vec<(DefinedFuncIndex, u32)>;
 struct Stored {
     /// Files, and which of their functions are used.
     parts: Vec<(Arc<Part>, Used)>,
+    /// Those whose code is the best there is.
     known: Vec<DefinedFuncIndex>,
+    /// Those that have provisional code alone.
+    provisional: Vec<DefinedFuncIndex>,
     code_bytes: usize,
 }
 
+/// What was found of a function so far.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Found {
+    Nothing,
+    Provisional,
+    Lasting,
+}
+
 impl Stored {
-    fn new(parts: Vec<Part>, functions_len: usize) -> Stored {
-        let mut is_known = vec![false; functions_len];
-        let mut stored = Stored { parts: Vec::new(), known: Vec::new(), code_bytes: 0 };
-        for part in parts {
-            let mut used = Vec::with_capacity(part.functions().len());
-            for (func, number) in part.functions().zip(0..) {
-                // What is no function of the module was made by nobody we know.
-                let Some(is_known @ false) = is_known.get_mut(func.index()) else { continue };
-                *is_known = true;
-                used.push((func, number));
-                stored.known.push(func);
-                stored.code_bytes += part.bytes(number).len();
+    /// Provisional code is of use `with_provisional`, and of no function that has better.
+    fn new(parts: Vec<Part>, functions_len: usize, with_provisional: bool) -> Stored {
+        let mut found = vec![Found::Nothing; functions_len];
+        let mut taken: Vec<Used> = Vec::with_capacity(parts.len());
+        for wanted in [Found::Lasting, Found::Provisional] {
+            if wanted == Found::Provisional && !with_provisional {
+                break;
             }
+            taken.resize(parts.len(), Used::new());
+            for (part, used) in parts.iter().zip(&mut taken) {
+                for (func, number) in part.functions().zip(0..) {
+                    let is_wanted = part.is_provisional(number) == (wanted == Found::Provisional);
+                    // What is no function of the module was made by nobody we know.
+                    let Some(found @ Found::Nothing) = found.get_mut(func.index()) else {
+                        continue;
+                    };
+                    if is_wanted {
+                        *found = wanted;
+                        used.push((func, number));
+                    }
+                }
+            }
+        }
+        let with = |wanted| {
+            let all = found.iter().zip(0..).filter(move |(found, _)| **found == wanted);
+            all.map(|(_, index)| DefinedFuncIndex(index)).collect::<Vec<_>>()
+        };
+        let (known, provisional) = (with(Found::Lasting), with(Found::Provisional));
+        let mut stored = Stored { parts: Vec::new(), known, provisional, code_bytes: 0 };
+        for (part, mut used) in parts.into_iter().zip(taken) {
+            stored.code_bytes +=
+                used.iter().map(|(_, number)| part.bytes(*number).len()).sum::<usize>();
             // In the order that compiled code has: neighbours in the module stay neighbours.
             used.sort_unstable();
             stored.parts.push((Arc::new(part), used));

@@ -124,14 +124,17 @@ impl Loader {
         if let Some(listener) = options.code_listener {
             process.set_code_listener(listener);
         }
-        let lazy = (options.compile == CompileTime::Lazy).then(|| {
-            let threads = || std::thread::available_parallelism().map_or(1, usize::from) - 1;
-            let lazy = LazyCompiler::new(Arc::clone(&compiler), threads);
-            if options.cache.is_some() {
-                lazy.keep();
+        let lazy = match options.compile {
+            CompileTime::Eager => None,
+            CompileTime::Lazy(tiers) => {
+                let threads = || std::thread::available_parallelism().map_or(1, usize::from) - 1;
+                let lazy = LazyCompiler::new(Arc::clone(&compiler), tiers, threads);
+                if options.cache.is_some() {
+                    lazy.keep();
+                }
+                Some(Arc::new(lazy))
             }
-            Arc::new(lazy)
-        });
+        };
         let mut hosts = Hosts::default();
         for (module, field, function) in options.host_functions {
             hosts.add(module, field, function);

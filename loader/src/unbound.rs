@@ -105,6 +105,10 @@ impl dynvm_vm::Resolver for FirstCalls {
         process.forward(func, found);
         Ok(())
     }
+
+    fn hot(&self, process: &mut Process, func: FuncId, in_loop: Option<u32>) -> Option<usize> {
+        self.lazy.as_ref()?.hot(process, func, in_loop)
+    }
 }
 
 impl FirstCalls {

@@ -69,8 +69,13 @@ impl Linker {
         let config = Config { stack_size_bytes: 1 << 20, is_heap_stressed, ..Config::default() };
         let mut process = Process::new(&config, Arc::<Compiler>::clone(&compiler))
             .map_err(|error| error.to_string())?;
-        let lazy = (compile == CompileTime::Lazy)
-            .then(|| Arc::new(LazyCompiler::new(Arc::clone(&compiler), || COMPILE_THREADS)));
+        let lazy = match compile {
+            CompileTime::Eager => None,
+            CompileTime::Lazy(tiers) => {
+                let lazy = LazyCompiler::new(Arc::clone(&compiler), tiers, || COMPILE_THREADS);
+                Some(Arc::new(lazy))
+            }
+        };
         if let Some(lazy) = &lazy {
             process.set_resolver(Arc::<LazyCompiler>::clone(lazy));
         }
@@ -151,7 +156,7 @@ impl Linker {
         let unit = Unit::new(&self.process, instance);
         match &self.lazy {
             Some(lazy) => {
-                lazy.defer(&mut self.process, unit, &[], &[]).map_err(unlinkable)?;
+                lazy.defer(&mut self.process, unit, &[], &[], &[]).map_err(unlinkable)?;
             }
             None => {
                 let code = self.compiler.compile(&unit);

@@ -27,6 +27,8 @@ mod objects;
 mod shared;
 #[path = "runtime/strides.rs"]
 mod strides;
+#[path = "runtime/tiers.rs"]
+mod tiers;
 #[path = "runtime/typed.rs"]
 mod typed;
 

@@ -103,6 +103,7 @@ stubs! {
     ArrayInitData array_init_data_stub => array_init_data;
     ArrayInitElement array_init_element_stub => array_init_element;
     ArrayCopy array_copy_stub => array_copy;
+    TierUp tier_up_stub => tier_up;
     }
     saving: {
     StructNew struct_new_stub => struct_new;
@@ -229,6 +230,15 @@ pub(crate) unsafe fn or_raise<T>(pinned: usize, result: Result<T, Stop>) -> T {
 pub(crate) unsafe extern "C" fn overflow(pinned: usize) -> ! {
     // SAFETY: see above.
     unsafe { raise(pinned, TrapCode::StackOverflow.into()) }
+}
+
+unsafe extern "C" fn tier_up(pinned: usize, func: u32, in_loop: u32) -> usize {
+    let in_loop = Some(in_loop).filter(|offset| *offset != 0);
+    // SAFETY: see above.
+    let process = unsafe { process(pinned) };
+    let hot = catch_unwind(AssertUnwindSafe(|| process.hot(FuncId(func), in_loop)));
+    // Wasm goes on in what it has.
+    hot.ok().flatten().unwrap_or(0)
 }
 
 unsafe extern "C" fn memory_grow(pinned: usize, memory: u32, pages: u64) -> u64 {

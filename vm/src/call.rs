@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::ptr;
 use std::sync::Arc;
 
-use crate::code::TrapCode;
+use crate::code::{CONTINUED, TrapCode};
 use crate::context::{FuncId, VmFuncRef};
 use crate::entry::{self, Activation, CHAIN_MAX, Chain, Fault};
 use crate::error::Error;
@@ -13,7 +13,7 @@ use crate::instance::{InstanceId, TableId};
 use crate::interrupt::{self, Interrupter};
 use crate::process::{Definer, Process};
 use crate::signals;
-use crate::text::{Owner, Unplaced, Unread};
+use crate::text::{Owner, Role, Unplaced, Unread};
 use crate::trap::{Frame, Stop, Trap};
 use crate::types::{DefinedFuncIndex, FuncIndex, TypeId};
 use crate::value::{RawValue, Value};
@@ -94,7 +94,11 @@ impl Process {
         let func = self.space.add_functions(1)?;
         self.definers.insert(func.0, Definer::Stub);
         let code = self.stubs.entry(&ty);
-        let unplaced = Unplaced { owner: Owner::Stub, functions: vec![(func, Unread::Here(code))] };
+        let unplaced = Unplaced {
+            owner: Owner::Stub,
+            role: Role::Final,
+            functions: vec![(func, Unread::Here(code))],
+        };
         let placed = self.text.place(vec![unplaced], |_| None)?;
         let (_, address) = placed[0];
         self.show_placed(address, |_| format!("host!entry {ty}"));
@@ -328,6 +332,9 @@ impl Process {
     fn frame(&self, pc: usize, is_return: bool) -> Option<Frame> {
         let location = self.text.locate(pc, is_return)?;
         let Owner::Instance(id) = location.owner else { return None };
+        if location.wasm_offset == Some(CONTINUED) {
+            return None;
+        }
         let first = self.entry(id).declared.first_func;
         let func = DefinedFuncIndex(location.func.0 - first.0);
         Some(self.named_frame(id, func, location.wasm_offset))

@@ -20,7 +20,8 @@ pub struct Code {
     /// Instructions that trap, ascending by offset.
     pub traps: Vec<TrapSite>,
     /// Wasm offset (in the module's bytes) of return addresses and trapping instructions,
-    /// ascending by code offset: `(code offset, wasm offset)`.
+    /// ascending by code offset: `(code offset, wasm offset)`. Code offsets of instructions that
+    /// trap where a call before them returns to have [`TRAP_AT_RETURN`] in them, and so come last.
     pub locations: Vec<(u32, u32)>,
     /// Where code of inlined functions is: for some of the `locations`, ascending by code offset, the
     /// innermost function first. The location itself is that of the outermost call.
@@ -32,6 +33,9 @@ pub struct Code {
     /// Calls across which references live that the collector may change, ascending by return
     /// address. A function without such references has none.
     pub stack_maps: Vec<StackMap>,
+    /// Whether better code may take its place while the function exists: see
+    /// [`crate::Process::publish_some`].
+    pub is_provisional: bool,
 }
 
 /// Where a frame holds references during a call.
@@ -52,12 +56,22 @@ pub trait CodeStore: fmt::Debug + Send + Sync {
     /// Its alignment in bytes, a power of two, and how many bytes behind a multiple of that it starts.
     fn align(&self, number: u32) -> (u32, u32);
 
+    /// Whether better code may take its place.
+    fn is_provisional(&self, number: u32) -> bool;
+
     /// Shows its relocations, one after the other.
     fn relocations(&self, number: u32, show: &mut dyn FnMut(Relocation));
 
     /// All of it.
     fn code(&self, number: u32) -> Code;
 }
+
+/// In a code offset of [`Code::locations`]: an instruction that traps is meant, not the call that
+/// returns to it. No function is that long.
+pub const TRAP_AT_RETURN: u32 = 1 << 31;
+
+/// The wasm offset of a call that code of the same function goes on in: backtraces show one of both.
+pub const CONTINUED: u32 = u32::MAX;
 
 /// An instruction that came from another function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! Where compiled code finds things: everything at a fixed distance from the pinned register.
 //!
 //! ```text
-//!             FUNCTIONS            GLOBALS           VmContext       r15
-//! ────────────┬────────────────────┬─────────────────┬─────────┬─────┬────────────────┬───────┬──────
-//!   no access │ VmFuncRef per      │ 16 bytes per    │         │ gap │ process memory │ guard │ heap
-//!   (null)    │ function           │ mutable global  │         │     │ (4 GiB)        │       │
-//! ────────────┴────────────────────┴─────────────────┴─────────┴─────┴────────────────┴───────┴──────
+//!             FUNCTIONS       GLOBALS          COUNTERS      VmContext       r15
+//! ────────────┬───────────────┬────────────────┬─────────────┬─────────┬─────┬────────────────┬───────┬──────
+//!   no access │ VmFuncRef per │ 16 bytes per   │ 4 bytes per │         │ gap │ process memory │ guard │ heap
+//!   (null)    │ function      │ mutable global │ function    │         │     │ (4 GiB)        │       │
+//! ────────────┴───────────────┴────────────────┴─────────────┴─────────┴─────┴────────────────┴───────┴──────
 //! ```
 //! A reference to an object of the garbage-collected heap is a quarter of the object's distance
 //! from where all of this starts: an access is `[r15 + 4 * reference + constant]`, and one through
@@ -31,7 +31,7 @@ pub const FUNCTIONS_MAX: u32 = 0x0400_0000;
 /// Where the global slots start, from the pinned register.
 pub const GLOBALS_OFFSET: i32 = -0x3000_0000;
 /// How many global slots a process can have.
-pub const GLOBALS_MAX: u32 = 0x02fe_0000;
+pub const GLOBALS_MAX: u32 = 0x01fe_0000;
 /// Bytes without access between the context and the process memory: code that has accessed an index
 /// of it knows that what lies up to so many below is in the memory or faults. With 1 MiB the context
 /// got in the way of a program's stack in a Zen 5's first cache, which tells lines apart by some bits of
@@ -39,6 +39,10 @@ pub const GLOBALS_MAX: u32 = 0x02fe_0000;
 pub const MEMORY_GAP_BYTES: usize = 0x11_0000;
 /// Where the context starts, from the pinned register.
 pub const CONTEXT_OFFSET: i32 = -((MEMORY_GAP_BYTES + size_of::<VmContext>()) as i32);
+/// Where the counters of functions start, from the pinned register.
+pub const COUNTERS_OFFSET: i32 = -0x1020_0000;
+/// Bytes of a counter.
+pub const COUNTER_BYTES: usize = 4;
 /// Address space kept behind byte 0 of a 32-bit memory: any 32-bit index plus any 32-bit offset
 /// plus the widest access falls inside.
 pub const MEMORY_RESERVATION_BYTES: usize = 0x2_0001_0000;
@@ -81,6 +85,17 @@ impl FuncId {
     pub fn offset(self) -> i32 {
         assert!(self.0 < FUNCTIONS_MAX, "function id {} is out of range", self.0);
         FUNCTIONS_OFFSET + (self.0 * size_of::<VmFuncRef>() as u32).cast_signed()
+    }
+
+    /// Where the counter is, from the pinned register, that the function's code counts up until it
+    /// is optimized.
+    ///
+    /// # Panics
+    /// If the id is not below [`FUNCTIONS_MAX`]; no process gives out such an id.
+    #[must_use]
+    pub fn counter_offset(self) -> i32 {
+        assert!(self.0 < FUNCTIONS_MAX, "function id {} is out of range", self.0);
+        COUNTERS_OFFSET + (self.0 * COUNTER_BYTES as u32).cast_signed()
     }
 }
 
@@ -220,6 +235,10 @@ builtins! {
     ArrayInitElement;
     /// `(ctx, to_array: u32, to: u32, from_array: u32, from: u32, len: u32)`
     ArrayCopy;
+    /// `(ctx, func: u32, in_loop: u32) -> u64`: the function has run often, or the loop at this
+    /// offset of its module, which is 0 for none. Gives where the loop goes on with the address of
+    /// the frame's end as argument, or 0.
+    TierUp;
 }
 
 /// Room for builtins in the context: with it the context is a multiple of 64 bytes.
@@ -316,5 +335,10 @@ const _: () = assert!(
     BELOW_MEMORY_BYTES + FROM_MEMORY_BYTES + NULL_BYTES <= (u32::MAX as usize) * HEAP_UNIT_BYTES
 );
 const _: () = assert!(HEAP_START >> 31 == 1, "a reference differs from every type id");
-const _: () = assert!(GLOBALS_OFFSET as i64 + GLOBALS_MAX as i64 * 16 <= CONTEXT_OFFSET as i64);
+const _: () = assert!(GLOBALS_OFFSET as i64 + GLOBALS_MAX as i64 * 16 <= COUNTERS_OFFSET as i64);
+// They end on a page of their own.
+const _: () = assert!(
+    COUNTERS_OFFSET as i64 + (FUNCTIONS_MAX as usize * COUNTER_BYTES) as i64 + 0x1000
+        <= CONTEXT_OFFSET as i64
+);
 const _: () = assert!(FUNCTIONS_OFFSET as i64 + FUNCTIONS_MAX as i64 * 16 <= GLOBALS_OFFSET as i64);

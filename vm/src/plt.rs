@@ -34,12 +34,15 @@ pub(crate) struct Plt {
     base: usize,
     /// Pages that are written, by their number.
     pages: HashSet<u32>,
+    /// Where provisional code is: see [`crate::text::Role`].
+    provisional: Range<usize>,
 }
 
 impl Plt {
-    /// No entries; they will lie from `base` on.
-    pub(crate) fn new(base: usize) -> Self {
-        Plt { base, pages: HashSet::new() }
+    /// No entries; they will lie from `base` on. `provisional` has all code that functions may have
+    /// before their last one.
+    pub(crate) fn new(base: usize, provisional: Range<usize>) -> Self {
+        Plt { base, pages: HashSet::new(), provisional }
     }
 
     /// Pages with the entries of `count` functions from `first` on that are not written yet, page 0
@@ -81,9 +84,13 @@ impl Plt {
         address.wrapping_sub(self.base) < PLT_BYTES
     }
 
-    /// An address from a `VmFuncRef` as it can be kept elsewhere: what is kept is not rewritten when
-    /// the function gets its code, so it is the part of the entry that looks.
-    pub(crate) fn lasting(&self, address: usize) -> usize {
+    /// The address from `func`'s `VmFuncRef` as it can be kept elsewhere: what is kept is not
+    /// rewritten when the function gets its code, or better one, so it is the part of the entry that
+    /// looks.
+    pub(crate) fn lasting(&self, func: FuncId, address: usize) -> usize {
+        if self.provisional.contains(&address) {
+            return self.entry_of(func);
+        }
         if !self.contains(address) {
             return address;
         }
@@ -92,7 +99,12 @@ impl Plt {
 
     /// `element` as it can be copied elsewhere: see [`Plt::lasting`].
     pub(crate) fn copied(&self, element: VmFuncRef) -> VmFuncRef {
-        VmFuncRef { code: self.lasting(element.code), ..element }
+        VmFuncRef { code: self.lasting(element.func, element.code), ..element }
+    }
+
+    /// Whether the function at this address has yet to get its last code.
+    pub(crate) fn is_provisional(&self, address: usize) -> bool {
+        self.provisional.contains(&address)
     }
 
     /// How many words are on the stack above the caller's return address at the instruction `pc`.
@@ -132,7 +144,7 @@ mod tests {
 
     #[test]
     fn entries_tell_functions_apart() {
-        let plt = Plt::new(0x10000);
+        let plt = Plt::new(0x10000, 0..0);
         for func in [FuncId(1), FuncId(255), FuncId(256), FuncId(FUNCTIONS_MAX - 1)] {
             let return_address = plt.unresolved(func) + CALL_BYTES;
             assert_eq!(plt.caller_of_resolver(return_address), func);
@@ -143,12 +155,14 @@ mod tests {
 
     #[test]
     fn copies_lead_through_the_jump_and_code_stays() {
-        let plt = Plt::new(0x10000);
+        let plt = Plt::new(0x10000, 0x9000..0xa000);
         let function = VmFuncRef { code: plt.unresolved(FuncId(5)), ..VmFuncRef::NULL };
         assert_eq!(plt.copied(function).code, plt.entry_of(FuncId(5)));
         assert_eq!(plt.copied(plt.copied(function)).code, plt.entry_of(FuncId(5)));
         let function = VmFuncRef { code: 0x8003, ..VmFuncRef::NULL };
         assert_eq!(plt.copied(function).code, 0x8003);
+        let function = VmFuncRef { code: 0x9003, func: FuncId(5), ..VmFuncRef::NULL };
+        assert_eq!(plt.copied(function).code, plt.entry_of(FuncId(5)));
     }
 
     #[test]
@@ -160,7 +174,7 @@ mod tests {
 
     #[test]
     fn pages_are_written_once() {
-        let mut plt = Plt::new(0);
+        let mut plt = Plt::new(0, 0..0);
         assert_eq!(plt.missing(FuncId(700), 2), [0, 2]);
         plt.add(0);
         plt.add(2);

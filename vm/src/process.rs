@@ -23,7 +23,7 @@ use crate::space::Space;
 use crate::stack::Stack;
 use crate::stubs::Stubs;
 use crate::table::Table;
-use crate::text::{Owner, Text, Unplaced, Unread};
+use crate::text::{Owner, Role, Text, Unplaced, Unread};
 use crate::trap::Stop;
 use crate::type_rows::TypeRows;
 use crate::types::{DefinedFuncIndex, FuncType, GlobalIndex, HeapType, RefType, TypeId, TypeIndex};
@@ -397,7 +397,7 @@ impl Process {
             None => self.stubs.host_call(&function.ty, number),
         };
         let functions = vec![(func, Unread::Here(code))];
-        self.unplaced.push(Unplaced { owner: Owner::Stub, functions });
+        self.unplaced.push(Unplaced { owner: Owner::Stub, role: Role::Final, functions });
         self.definers.insert(func.0, Definer::Host(number));
         let mut values = function.ty.params.iter().chain(&function.ty.results);
         let is_managed = values.any(|ty| self.has_handles(*ty));
@@ -515,7 +515,7 @@ impl Process {
         let first = declared.first_func.0;
         let code = code.into_iter().map(Unread::Here);
         let functions = (first..).map(FuncId).zip(code).collect();
-        self.unplaced.push(Unplaced { owner: Owner::Instance(id), functions });
+        self.unplaced.push(Unplaced { owner: Owner::Instance(id), role: Role::Final, functions });
     }
 
     /// The functions of an instance have no code from here on: their first calls ask the
@@ -528,6 +528,7 @@ impl Process {
         let defined = declared.module.functions.len() as u32 - declared.module.imported_functions;
         let first = declared.first_func;
         self.text.open_plt(first, defined)?;
+        self.space.clear_counters(first, defined)?;
         for func in (first.0..first.0 + defined).map(FuncId) {
             let code = self.text.plt().unresolved(func);
             let function = self.space.function(func);
@@ -537,13 +538,47 @@ impl Process {
     }
 
     /// Takes the code of some functions of an instance whose functions are deferred;
-    /// [`Process::link`] places it.
+    /// [`Process::link`] places it. Provisional code may be replaced by publishing better: calls that
+    /// are placed until then go through the PLT.
     pub fn publish_some(&mut self, id: InstanceId, code: Vec<(DefinedFuncIndex, Code)>) {
         let first = self.entry(id).declared.first_func.0;
         let functions = code.into_iter();
         let functions = functions.map(|(func, code)| (FuncId(first + func.0), Unread::Here(code)));
-        let functions = functions.collect();
-        self.unplaced.push(Unplaced { owner: Owner::Instance(id), functions });
+        self.publish_unread(id, functions);
+    }
+
+    fn publish_unread(
+        &mut self,
+        id: InstanceId,
+        functions: impl Iterator<Item = (FuncId, Unread)>,
+    ) {
+        let owner = Owner::Instance(id);
+        let (provisional, lasting): (Vec<_>, Vec<_>) =
+            functions.partition(|(_, unread)| unread.is_provisional());
+        for (role, functions) in [(Role::Provisional, provisional), (Role::Final, lasting)] {
+            if !functions.is_empty() {
+                self.unplaced.push(Unplaced { owner, role, functions });
+            }
+        }
+    }
+
+    /// Places code of a function that calls of the function do not lead to, and gives its address.
+    ///
+    /// # Errors
+    /// If the text is full, or the code calls a function that has none.
+    pub fn place_aside(
+        &mut self,
+        id: InstanceId,
+        func: DefinedFuncIndex,
+        code: Code,
+    ) -> Result<usize, Error> {
+        let func = self.defined_func(id, func);
+        let functions = vec![(func, Unread::Here(code))];
+        let owner = Owner::Instance(id);
+        let placed = self.place(vec![Unplaced { owner, role: Role::Aside, functions }])?;
+        let address = placed.first().map_or(0, |(_, address)| *address);
+        self.show_placed(address, |process| process.func_name(func));
+        Ok(address)
     }
 
     /// As [`Process::publish_some`] for code that lies in a store: each function with its number
@@ -558,34 +593,42 @@ impl Process {
         let stored = |number| Unread::Stored(Arc::clone(store), number);
         let functions = functions.into_iter();
         let functions = functions.map(|(func, number)| (FuncId(first + func.0), stored(number)));
-        let functions = functions.collect();
-        self.unplaced.push(Unplaced { owner: Owner::Instance(id), functions });
+        self.publish_unread(id, functions);
     }
 
     /// Places all published code, binds its calls, and makes it executable.
     ///
     /// # Errors
-    /// If the text is full, or code calls a function that has none. Then nothing was placed.
+    /// If the text is full, or code calls a function that has none. Then nothing was placed, or all but
+    /// provisional code.
     pub fn link(&mut self) -> Result<(), Error> {
         // Functions of the host brought types too.
         self.describe_types()?;
         let batch = std::mem::take(&mut self.unplaced);
+        let is_provisional = |unplaced: &Unplaced| unplaced.role == Role::Provisional;
+        let (provisional, lasting) = batch.into_iter().partition(is_provisional);
+        // What stays comes first: the other may call it, and is itself called through the PLT.
+        for batch in [lasting, provisional] {
+            for (func, code) in self.place(batch)? {
+                let entry = self.space.function(func);
+                self.space.set_function(func, VmFuncRef { code, ..entry });
+                self.show_placed(code, |process| process.func_name(func));
+            }
+        }
+        if let Some(listener) = &self.listener {
+            listener.flush();
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, batch: Vec<Unplaced>) -> Result<Vec<(FuncId, usize)>, Error> {
         let space = &self.space;
         let address_of = |func: FuncId| {
             let function = space.function(func);
             let is_known = function.code != 0 && function.type_id != TypeId(0);
             is_known.then_some(function.code)
         };
-        let placed = self.text.place(batch, address_of)?;
-        for (func, code) in placed {
-            let entry = self.space.function(func);
-            self.space.set_function(func, VmFuncRef { code, ..entry });
-            self.show_placed(code, |process| process.func_name(func));
-        }
-        if let Some(listener) = &self.listener {
-            listener.flush();
-        }
-        Ok(())
+        self.text.place(batch, address_of)
     }
 
     /// From now on `listener` hears where code is placed.
@@ -666,5 +709,6 @@ impl Process {
 fn discarded_function() -> Unplaced {
     let traps = vec![TrapSite { offset: 0, code: TrapCode::UndefinedSymbol }];
     let code = Code { bytes: vec![0x0f, 0x0b], align: 16, traps, ..Code::default() };
-    Unplaced { owner: Owner::Stub, functions: vec![(FuncId::NULL, Unread::Here(code))] }
+    let functions = vec![(FuncId::NULL, Unread::Here(code))];
+    Unplaced { owner: Owner::Stub, role: Role::Final, functions }
 }

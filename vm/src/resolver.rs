@@ -21,6 +21,14 @@ pub trait Resolver: Send + Sync {
     /// # Errors
     /// How the call ends, if there is none for it. The next call asks again.
     fn resolve(&self, process: &mut Process, func: FuncId) -> Result<(), Stop>;
+
+    /// `func`, whose code is provisional, has been called often, or its loop at this offset of the
+    /// module has gone round often. May publish and link better code. For a loop it may give the
+    /// address of code to go on in: see [`Process::place_aside`].
+    fn hot(&self, process: &mut Process, func: FuncId, in_loop: Option<u32>) -> Option<usize> {
+        let _ = (process, func, in_loop);
+        None
+    }
 }
 
 impl Process {
@@ -75,6 +83,19 @@ impl Process {
         self.space.function(func).code == self.text.plt().unresolved(func)
     }
 
+    /// Whether better code may replace what the function has.
+    #[must_use]
+    pub fn is_provisional(&self, func: FuncId) -> bool {
+        self.text.plt().is_provisional(self.space.function(func).code)
+    }
+
+    /// A function has been counted up to the end.
+    pub(crate) fn hot(&mut self, func: FuncId, in_loop: Option<u32>) -> Option<usize> {
+        self.space.reset_counter(func);
+        let resolver = self.resolver.clone()?;
+        resolver.hot(self, func, in_loop)
+    }
+
     /// Leads table elements past the PLT whose functions have code by now: they are copies, and go
     /// through its entries until then.
     pub fn refresh_elements(&mut self) {
@@ -82,8 +103,7 @@ impl Process {
             for index in 0..table.len() {
                 let element = table.get(index).expect("the index is below the length");
                 if self.text.plt().contains(element.code) {
-                    let code = self.text.plt().lasting(self.space.function(element.func).code);
-                    let element = VmFuncRef { code, ..element };
+                    let element = self.text.plt().copied(self.space.function(element.func));
                     table.set(index, element).expect("the index is below the length");
                 }
             }

@@ -7,9 +7,10 @@ use std::ptr;
 use std::sync::Arc;
 
 use crate::context::{
-    BELOW_MEMORY_BYTES, CONTEXT_OFFSET, FROM_MEMORY_BYTES, FUNCTIONS_MAX, FUNCTIONS_OFFSET, FuncId,
-    GLOBALS_MAX, GLOBALS_OFFSET, GlobalSlot, MEMORY_BYTES_MAX, MEMORY_GAP_BYTES,
-    MEMORY_RESERVATION_BYTES, PROCESS_MEMORY_BYTES_MAX, VmContext, VmFuncRef,
+    BELOW_MEMORY_BYTES, CONTEXT_OFFSET, COUNTER_BYTES, COUNTERS_OFFSET, FROM_MEMORY_BYTES,
+    FUNCTIONS_MAX, FUNCTIONS_OFFSET, FuncId, GLOBALS_MAX, GLOBALS_OFFSET, GlobalSlot,
+    MEMORY_BYTES_MAX, MEMORY_GAP_BYTES, MEMORY_RESERVATION_BYTES, PROCESS_MEMORY_BYTES_MAX,
+    VmContext, VmFuncRef,
 };
 use crate::error::Error;
 use crate::reservation::{Access, PAGE_BYTES, Reservation};
@@ -27,6 +28,8 @@ pub(crate) struct Space {
     reservation: Arc<Reservation>,
     functions: Growing,
     globals: Growing,
+    /// Counters of functions below this one may have been counted up.
+    counters_len: u32,
     /// Ranges of functions that were given back and that nothing refers to, by the types of their
     /// functions: a range is used again for the same types only.
     free_functions: HashMap<Box<[TypeId]>, Vec<FuncId>>,
@@ -107,6 +110,7 @@ impl Space {
                 max: GLOBALS_MAX,
                 open_bytes: 0,
             },
+            counters_len: 0,
             free_functions: HashMap::new(),
             retired: BTreeMap::new(),
             retired_by_digest: HashMap::new(),
@@ -255,6 +259,31 @@ impl Space {
         // SAFETY: as in `function`; `&mut self` keeps other host code away, and wasm reads the
         // entry only while it runs, which it does not during this call.
         unsafe { ptr::write(pointer, value) }
+    }
+
+    /// Lets `count` functions from `first` on have counters, which are zero.
+    pub(crate) fn clear_counters(&mut self, first: FuncId, count: u32) -> Result<(), Error> {
+        let start = BELOW_MEMORY_BYTES - COUNTERS_OFFSET.unsigned_abs() as usize
+            + first.0 as usize * COUNTER_BYTES;
+        let len = count as usize * COUNTER_BYTES;
+        self.reservation.set_access(start, len, Access::ReadWrite)?;
+        let used = self.counters_len.saturating_sub(first.0).min(count) as usize * COUNTER_BYTES;
+        let pointer = self.reservation.pointer(start);
+        // SAFETY: `used` is at most `len`, whose pages were just opened; only wasm reads counters, and
+        // it does not run during this call.
+        unsafe { ptr::write_bytes(pointer, 0, used) };
+        self.counters_len = self.counters_len.max(first.0 + count);
+        Ok(())
+    }
+
+    /// Sets the counter of a function that has one.
+    pub(crate) fn reset_counter(&mut self, func: FuncId) {
+        assert!(func.0 < self.counters_len, "function {} has no counter", func.0);
+        let start = BELOW_MEMORY_BYTES - COUNTERS_OFFSET.unsigned_abs() as usize;
+        let pointer = self.reservation.pointer(start + func.0 as usize * COUNTER_BYTES);
+        // SAFETY: `clear_counters` opened the page; the array starts on a page and counters are four
+        // bytes, so the pointer is aligned; wasm does not run during this call.
+        unsafe { ptr::write(pointer.cast::<u32>(), 0) }
     }
 
     /// Adds `count` global slots with value zero.

@@ -6,7 +6,9 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use crate::code::{Code, CodeStore, InlinedPlace, Relocation, RelocationKind, TrapCode};
+use crate::code::{
+    Code, CodeStore, InlinedPlace, Relocation, RelocationKind, TRAP_AT_RETURN, TrapCode,
+};
 use crate::context::FuncId;
 use crate::error::Error;
 use crate::instance::{InstanceId, TagId};
@@ -15,6 +17,9 @@ use crate::reservation::{Access, PAGE_BYTES, Reservation};
 
 /// Most bytes of machine code in a process.
 pub(crate) const TEXT_BYTES_MAX: usize = 1 << 30;
+
+/// The end of the text is for provisional code, so that an address tells.
+const PROVISIONAL_BYTES: usize = 256 << 20;
 
 /// By how much the code of one instance starts further into its page than that of the one before:
 /// were each at the start of its page, a small library and its caller would compete for the same
@@ -30,10 +35,22 @@ pub(crate) enum Owner {
     Stub,
 }
 
+/// What code is to its function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Calls lead to it for as long as the function exists.
+    Final,
+    /// Better code may come: whoever keeps an address keeps that of the function's entry in the PLT.
+    Provisional,
+    /// Nobody calls it but who was told where it is: calls lead elsewhere.
+    Aside,
+}
+
 /// Code of one owner that waits for its place.
 #[derive(Debug)]
 pub(crate) struct Unplaced {
     pub(crate) owner: Owner,
+    pub(crate) role: Role,
     /// Each function with its code, in the order they shall lie.
     pub(crate) functions: Vec<(FuncId, Unread)>,
 }
@@ -52,6 +69,13 @@ impl Unread {
         match self {
             Unread::Here(code) => &code.bytes,
             Unread::Stored(store, number) => store.bytes(*number),
+        }
+    }
+
+    pub(crate) fn is_provisional(&self) -> bool {
+        match self {
+            Unread::Here(code) => code.is_provisional,
+            Unread::Stored(store, number) => store.is_provisional(*number),
         }
     }
 
@@ -122,10 +146,20 @@ pub(crate) struct Text {
     plt: Plt,
     /// Sections by start offset.
     sections: BTreeMap<usize, Section>,
+    /// For code that stays.
+    lasting: Arena,
+    /// For provisional code.
+    provisional: Arena,
+    handlers: HandlerCache,
+}
+
+/// A part of the text, and what of it is free.
+#[derive(Debug)]
+struct Arena {
+    range: Range<usize>,
     /// Free ranges below `top`: start → length.
     free: BTreeMap<usize, usize>,
     top: usize,
-    handlers: HandlerCache,
 }
 
 /// What was found for calls that exceptions came out of before: a program throws in few places.
@@ -163,12 +197,16 @@ impl HandlerCache {
 impl Text {
     pub(crate) fn new() -> Result<Self, Error> {
         let reservation = Reservation::new(TEXT_BYTES_MAX + PLT_BYTES, "machine code")?;
+        let base = reservation.base();
+        let lasting = 0..TEXT_BYTES_MAX - PROVISIONAL_BYTES;
+        let provisional = lasting.end..TEXT_BYTES_MAX;
+        let addresses = base + provisional.start..base + provisional.end;
         Ok(Text {
-            plt: Plt::new(reservation.base() + TEXT_BYTES_MAX),
+            plt: Plt::new(base + TEXT_BYTES_MAX, addresses),
             reservation,
             sections: BTreeMap::new(),
-            free: BTreeMap::new(),
-            top: 0,
+            lasting: Arena::new(lasting),
+            provisional: Arena::new(provisional),
             handlers: HandlerCache(Vec::new()),
         })
     }
@@ -197,8 +235,9 @@ impl Text {
         Ok(())
     }
 
-    /// Places `batch`, which may refer to itself in cycles, and makes it executable. `address_of`
-    /// tells where functions outside the batch are. Gives the address of each placed function.
+    /// Places `batch`, which may refer to itself in cycles and has one role, and makes it executable.
+    /// `address_of` tells where functions outside the batch are. Gives the address of each placed
+    /// function.
     pub(crate) fn place(
         &mut self,
         batch: Vec<Unplaced>,
@@ -209,10 +248,19 @@ impl Text {
         if layout.len == 0 {
             return Ok(Vec::new());
         }
-        let start = self.allocate(layout.len)?;
+        let role = batch.first().map_or(Role::Final, |unplaced| unplaced.role);
+        let arena =
+            if role == Role::Provisional { &mut self.provisional } else { &mut self.lasting };
+        let start = arena.allocate(layout.len)?;
         layout.shift(self.reservation.base() + start);
-        let outside = |func: FuncId| address_of(func).map(|address| self.plt.lasting(address));
-        let lookup = |func: FuncId| layout.addresses.get(&func).copied().or_else(|| outside(func));
+        let inside = |func: &FuncId| match role {
+            Role::Final => layout.addresses.get(func).copied(),
+            Role::Provisional => layout.addresses.get(func).map(|_| self.plt.entry_of(*func)),
+            Role::Aside => None,
+        };
+        let outside =
+            |func: FuncId| address_of(func).map(|address| self.plt.lasting(func, address));
+        let lookup = |func: FuncId| inside(&func).or_else(|| outside(func));
         let fill = |image: &mut [u8]| layout.fill(image, &batch, &lookup);
         let written = write(&self.reservation, start, layout.len, fill);
         if let Err(error) = written {
@@ -260,7 +308,8 @@ impl Text {
         let function = &section.functions[position];
         let code_offset = (pc - function.range.start) as u32;
         let locations = &function.code().locations;
-        let known = locations.binary_search_by_key(&code_offset, |(code, _)| *code);
+        let key = location_key(function.code(), code_offset, is_return);
+        let known = locations.binary_search_by_key(&key, |(code, _)| *code);
         Some(Location {
             owner: section.owner,
             func: function.func,
@@ -285,6 +334,7 @@ impl Text {
         let Some((section, position)) = found else { return &[] };
         let function = &section.functions[position];
         let code_offset = (pc - function.range.start) as u32;
+        let code_offset = location_key(function.code(), code_offset, is_return);
         let inlined = &function.code().inlined;
         let start = inlined.partition_point(|place| place.code_offset < code_offset);
         let end = inlined.partition_point(|place| place.code_offset <= code_offset);
@@ -343,6 +393,22 @@ impl Text {
         section.functions[position].range.contains(&pc).then_some((section, position))
     }
 
+    fn release(&mut self, start: usize, len: usize) {
+        // Taking access away cannot fail for lack of memory; if the kernel refuses, the range is
+        // left as it is and never used again.
+        if self.reservation.set_access(start, len, Access::None).is_ok() {
+            let is_lasting = self.lasting.range.contains(&start);
+            let arena = if is_lasting { &mut self.lasting } else { &mut self.provisional };
+            arena.release(start, len);
+        }
+    }
+}
+
+impl Arena {
+    fn new(range: Range<usize>) -> Arena {
+        Arena { top: range.start, range, free: BTreeMap::new() }
+    }
+
     /// Finds `len` bytes, a multiple of the page size.
     fn allocate(&mut self, len: usize) -> Result<usize, Error> {
         if let Some((&start, &free)) = self.free.iter().find(|(_, free)| **free >= len) {
@@ -353,20 +419,15 @@ impl Text {
             return Ok(start);
         }
         let start = self.top;
-        let top = start.checked_add(len).filter(|top| *top <= TEXT_BYTES_MAX);
+        let top = start.checked_add(len).filter(|top| *top <= self.range.end);
         self.top = top.ok_or(Error::Exhausted {
             what: "bytes of machine code",
-            limit: TEXT_BYTES_MAX as u64,
+            limit: self.range.len() as u64,
         })?;
         Ok(start)
     }
 
     fn release(&mut self, start: usize, len: usize) {
-        // Taking access away cannot fail for lack of memory; if the kernel refuses, the range is
-        // left as it is and never used again.
-        if self.reservation.set_access(start, len, Access::None).is_err() {
-            return;
-        }
         let (mut start, mut len) = (start, len);
         if let Some((&before, &before_len)) = self.free.range(..start).next_back()
             && before + before_len == start
@@ -380,6 +441,13 @@ impl Text {
         }
         self.free.insert(start, len);
     }
+}
+
+/// What the function's locations call the place at `code_offset`.
+fn location_key(code: &Code, code_offset: u32, is_return: bool) -> u32 {
+    let trap = code_offset | TRAP_AT_RETURN;
+    let is_known = |key| code.locations.binary_search_by_key(&key, |(code, _)| *code).is_ok();
+    if !is_return && is_known(trap) { trap } else { code_offset }
 }
 
 /// Lets `fill` write the `len` bytes of the text at `start`, which were allocated and not given out
@@ -444,7 +512,7 @@ impl Layout {
         };
         for (position, unplaced) in batch.iter().enumerate() {
             let start = layout.len;
-            if let Owner::Instance(_) = unplaced.owner {
+            if let (Owner::Instance(_), Role::Final) = (unplaced.owner, unplaced.role) {
                 layout.len += (sections_len + position) * COLOR_BYTES % PAGE_BYTES;
             }
             for (func, code) in &unplaced.functions {

@@ -10,7 +10,7 @@ use std::{env, fs};
 use dynvm_bench::Result;
 use dynvm_bench::modules::Modules;
 use dynvm_bench::preloaded::Preloaded;
-use dynvm_jit::{CompileTime, Unit};
+use dynvm_jit::{CompileTime, Tiers, Unit};
 use dynvm_vm::value::Value;
 
 const USAGE: &str = "runner micro DIR TEST ITERS REPS | link DIR N | link-pre DIR N | compile FILE THREADS | \
@@ -146,7 +146,7 @@ fn link(dir: &Path, count: usize, cache: Option<PathBuf>) -> Result<()> {
         let mut eager = Preloaded::open(dir, count, Some(cache.clone()), CompileTime::Eager)?;
         eager.call_each(count)?;
     }
-    let mut modules = Preloaded::open(dir, count, cache, CompileTime::Lazy)?;
+    let mut modules = Preloaded::open(dir, count, cache, CompileTime::Lazy(Tiers::default()))?;
     let (calls, value) = modules.call_each(count)?;
     let (total, compile) = (modules.total, modules.compile());
     println!(

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use dynvm_jit::CompileTime;
+use dynvm_jit::{CompileTime, Tiers};
 use dynvm_loader::{Flags, Loader, Options};
 
 use super::wasm::sum_name;
@@ -46,7 +46,7 @@ impl Load {
 
 fn options() -> Options {
     // Linking is what is measured: what is not called is not compiled.
-    Options { compile: CompileTime::Lazy, ..Options::default() }
+    Options { compile: CompileTime::Lazy(Tiers::default()), ..Options::default() }
 }
 
 impl Dynvm {

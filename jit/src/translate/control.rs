@@ -130,13 +130,21 @@ impl Translator<'_> {
 
     fn begin_loop(&mut self, ty: BlockType) {
         let (params, _) = self.block_types(ty);
-        let header = self.block_of_types(&params);
+        let header = self.loop_header(&params);
         self.jump_to(header, params.len());
         self.push_frame(ty, FrameKind::Loop { header });
         self.enter(header);
         let height = self.stack.len() - params.len();
         self.stack.truncate(height);
         self.stack.extend_from_slice(self.builder.block_params(header));
+    }
+
+    fn loop_header(&mut self, params: &[ValType]) -> Block {
+        let is_own = self.scope.frames_base == 0;
+        if let Some(start) = self.start.take_if(|start| is_own && start.offset == self.offset) {
+            return start.header;
+        }
+        self.block_of_types(params)
     }
 
     fn begin_if(&mut self, ty: BlockType) {

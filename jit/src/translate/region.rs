@@ -39,6 +39,8 @@ pub enum Region {
     Field(u32),
     /// Elements of arrays, by their size.
     Element(u32),
+    /// The frame of baseline code that goes on elsewhere.
+    Frame,
 }
 
 /// Globals are told apart only as far as this: each region takes room in every function that
@@ -61,6 +63,7 @@ impl Region {
             Region::Header => (7, "header"),
             Region::HeapNext => (8, "next object"),
             Region::TypeRow => (9, "type row"),
+            Region::Frame => (10, "frame"),
             Region::Element(bytes) => (0x10 + bytes, "element"),
             Region::Field(at) => (0x300 + at % FIELD_REGIONS, "field"),
             Region::Global(slot) => (0x100 + slot.0 % GLOBAL_REGIONS, "global"),

@@ -21,12 +21,16 @@ const HASH_BYTES: usize = 32;
 /// Bytes of the three numbers before the index.
 const COUNTS_BYTES: usize = 12;
 
-/// Bytes of a function in the index: which one it is, its alignment and skew, and where its code, its
-/// relocations (counted) and its details end. They start where those of the function before end.
+/// Bytes of a function in the index: which one it is, its alignment and skew with a bit that tells
+/// provisional code, and where its code, its relocations (counted) and its details end. They start
+/// where those of the function before end.
 const INDEX_BYTES: usize = 20;
 
 /// Where the skew begins in the number that also has the alignment.
 const SKEW_SHIFT: u32 = 16;
+
+/// The bit in that number.
+const IS_PROVISIONAL: u32 = 1 << 31;
 
 /// Bytes of a relocation: its offset, the upper bit of which tells absolute ones, its target, and
 /// its addend.
@@ -46,7 +50,8 @@ pub(super) fn encode(format: &[u8], name: &[u8], codes: &SomeCode) -> Vec<u8> {
         code.relocations.iter().for_each(|relocation| relocations.relocation(relocation));
         details.details(code);
         index.number(func.0);
-        index.number(code.align | code.skew << SKEW_SHIFT);
+        let provisional = if code.is_provisional { IS_PROVISIONAL } else { 0 };
+        index.number(code.align | code.skew << SKEW_SHIFT | provisional);
         index.u32(bytes.len());
         index.u32(relocations_len);
         index.u32(details.0.len());
@@ -79,6 +84,7 @@ pub(crate) struct Part {
 struct Indexed {
     align: u32,
     skew: u32,
+    is_provisional: bool,
     code: Range<usize>,
     relocations: Range<usize>,
     details: Range<usize>,
@@ -143,7 +149,8 @@ impl Part {
         let start = |field| if at == 0 { 0 } else { end(at - INDEX_BYTES, field) };
         Indexed {
             align: number_at(index, at + 4) & ((1 << SKEW_SHIFT) - 1),
-            skew: number_at(index, at + 4) >> SKEW_SHIFT,
+            skew: (number_at(index, at + 4) & !IS_PROVISIONAL) >> SKEW_SHIFT,
+            is_provisional: number_at(index, at + 4) & IS_PROVISIONAL != 0,
             code: start(8)..end(at, 8),
             relocations: start(12)..end(at, 12),
             details: start(16)..end(at, 16),
@@ -161,6 +168,10 @@ impl CodeStore for Part {
         (align, skew)
     }
 
+    fn is_provisional(&self, number: u32) -> bool {
+        self.indexed(number).is_provisional
+    }
+
     fn relocations(&self, number: u32, show: &mut dyn FnMut(Relocation)) {
         let Range { start, end } = self.indexed(number).relocations;
         let bytes = start * RELOCATION_BYTES..end * RELOCATION_BYTES;
@@ -171,13 +182,14 @@ impl CodeStore for Part {
     fn code(&self, number: u32) -> Code {
         let mut relocations = Vec::new();
         self.relocations(number, &mut |relocation| relocations.push(relocation));
-        let Indexed { align, skew, details, .. } = self.indexed(number);
+        let Indexed { align, skew, is_provisional, details, .. } = self.indexed(number);
         let mut details = Reader(&self.file[self.details.clone()][details]);
         let code = Code {
             bytes: self.bytes(number).to_vec(),
             align,
             skew,
             relocations,
+            is_provisional,
             ..Code::default()
         };
         details.details(code).expect("the hash says that it was written like this")

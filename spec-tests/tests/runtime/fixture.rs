@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dynvm_jit::{Compiler, Settings, Unit};
+use dynvm_jit::{CompileTime, Compiler, LazyCompiler, Settings, Unit};
 use dynvm_vm::context::FuncId;
 use dynvm_vm::instance::{Extern, InstanceId};
 use dynvm_vm::module::Entity;
@@ -15,6 +15,14 @@ pub struct Fixture {
     pub compiler: Arc<Compiler>,
     pub process: Process,
     pub host: Vec<(&'static str, FuncId)>,
+    /// Who compiles functions when they are called; without it all are compiled before.
+    pub lazy: Option<Arc<LazyCompiler>>,
+}
+
+/// `DYNVM_COMPILE` says when functions are compiled.
+fn compile_time() -> CompileTime {
+    let time = std::env::var("DYNVM_COMPILE").map(|text| text.parse());
+    time.map_or_else(|_| CompileTime::default(), |time| time.expect("DYNVM_COMPILE"))
 }
 
 impl Fixture {
@@ -31,7 +39,23 @@ impl Fixture {
     pub fn with_config(config: &Config) -> Self {
         let compiler = Arc::new(Compiler::new(&Settings::default()).unwrap());
         let process = Process::new(config, Arc::<Compiler>::clone(&compiler)).unwrap();
-        Fixture { compiler, process, host: Vec::new() }
+        let mut fixture = Fixture { compiler, process, host: Vec::new(), lazy: None };
+        fixture.set_compile_time(compile_time());
+        fixture
+    }
+
+    /// How what is loaded from now on is compiled.
+    pub fn set_compile_time(&mut self, time: CompileTime) {
+        self.lazy = match time {
+            CompileTime::Eager => None,
+            CompileTime::Lazy(tiers) => {
+                let lazy = LazyCompiler::new(Arc::clone(&self.compiler), tiers, || 0);
+                Some(Arc::new(lazy))
+            }
+        };
+        if let Some(lazy) = &self.lazy {
+            self.process.set_resolver(Arc::<LazyCompiler>::clone(lazy));
+        }
     }
 
     pub fn host(
@@ -57,8 +81,11 @@ impl Fixture {
             .collect();
         let id = self.process.declare(name, module, placement).unwrap();
         self.process.bind(id, &imports).unwrap();
-        let code = self.compiler.compile(&Unit::new(&self.process, id)).unwrap();
-        self.process.publish(id, code);
+        let unit = Unit::new(&self.process, id);
+        match &self.lazy {
+            Some(lazy) => lazy.defer(&mut self.process, unit, &[], &[], &[]).unwrap(),
+            None => self.process.publish(id, self.compiler.compile(&unit).unwrap()),
+        }
         self.process.link().unwrap();
         self.process.initialize(id).unwrap();
         self.process.start(id).unwrap();

@@ -105,7 +105,7 @@
 //! stdout: back in main, about to assert
 //! stderr: libb.c:32: b_fail: assertion failed: zero == 1
 //! stderr: dynvm: wasm trap: unreachable
-//! stderr:   #0 libmini.so!__assert_fail+0x4c
+//! stderr:   #0 libmini.so!__assert_fail+0x53
 //! stderr:   #1 libb.so!b_fail+0x291
 //! stderr:   #2 liba.so!a_fail+0x12
 //! stderr:   #3 main.wasm!main+0x22
