@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arbitrary::Unstructured;
+use dynvm_jit::{CompileTime, Tiers};
 use dynvm_vm::module::{Entity, Module};
 use dynvm_vm::types::{FuncType, HeapType, RefType, Shape, TableType, ValType};
 use wasmparser::{Operator, Parser, Payload};
@@ -32,6 +33,17 @@ pub struct Case {
     /// Whether its first memory and table are the process's, which compiled code reaches by the
     /// pinned register.
     pub is_process: bool,
+    /// When dynvm compiles it, and how.
+    pub compile: CompileTime,
+}
+
+/// The ways of compiling that are compared, in turn.
+fn compile_time(number: u64) -> CompileTime {
+    match number % 3 {
+        0 => CompileTime::Eager,
+        1 => CompileTime::Lazy(Tiers::Baseline),
+        _ => CompileTime::Lazy(Tiers::Hasty),
+    }
 }
 
 impl Case {
@@ -83,6 +95,9 @@ pub struct Selection {
     /// Every allocation collects, not only those of every eighth module (of every second with
     /// `is_gc_only`).
     pub is_stressed: bool,
+    /// Only modules of numbers, with one memory and table, the process's: what the baseline compiler
+    /// knows.
+    pub is_baseline_only: bool,
 }
 
 /// The case of a seed; always the same.
@@ -90,6 +105,9 @@ pub fn draw(seed: u64, selection: Selection) -> Case {
     // The last bits of a seed say what kind of module it stands for: see `draw_module`.
     let seed = if selection.is_gc_only { seed << 2 | 3 } else { seed };
     let mut random = Random(seed);
+    if selection.is_baseline_only {
+        return draw_plain(seed, &mut random);
+    }
     let (bytes, module, drawn) = draw_module(seed, &mut random);
     // All modules with garbage collection have odd seeds.
     let is_drawn_process = if selection.is_gc_only { seed & 8 == 0 } else { seed % 2 == 1 };
@@ -99,7 +117,42 @@ pub fn draw(seed: u64, selection: Selection) -> Case {
     };
     let calls = module.as_ref().map_or(Vec::new(), |module| calls(module, &mut random));
     let is_heap_stressed = selection.is_stressed || seed % 8 == 7;
-    Case { bytes, module, drawn, calls, is_heap_stressed, is_process }
+    let compile = compile_time(seed >> 3);
+    Case { bytes, module, drawn, calls, is_heap_stressed, is_process, compile }
+}
+
+/// A case of numbers alone.
+fn draw_plain(seed: u64, random: &mut Random) -> Case {
+    loop {
+        let config = wasm_smith::Config {
+            bulk_memory_enabled: true,
+            custom_page_sizes_enabled: false,
+            exceptions_enabled: false,
+            max_instructions: 100 + random.next() as usize % 400,
+            max_memories: 1,
+            max_tables: 1,
+            memory64_enabled: false,
+            min_memories: 1,
+            min_tables: 1,
+            reference_types_enabled: false,
+            relaxed_simd_enabled: false,
+            simd_enabled: false,
+            tail_call_enabled: false,
+            threads_enabled: false,
+            wide_arithmetic_enabled: false,
+            ..config(random)
+        };
+        let Some(bytes) = generate(config, &random.bytes(MODULE_SEED_BYTES)) else { continue };
+        let module = decode(&bytes);
+        let Ok(known) = &module else { continue };
+        if !can_have_process_table(known) {
+            continue;
+        }
+        let calls = calls(known, random);
+        let compile = compile_time(1 + seed % 2);
+        let (drawn, is_process, is_heap_stressed) = (Drawn::Plain, true, false);
+        return Case { bytes, module, drawn, calls, is_heap_stressed, is_process, compile };
+    }
 }
 
 /// The case that a fuzzer's bytes stand for: eight that say what kind of module, the others what is
@@ -118,7 +171,8 @@ pub fn of_bytes(data: &[u8]) -> Option<Case> {
         seed[0] % 2 == 1 && module.as_ref().is_ok_and(|module| can_have_process_table(module));
     let calls = module.as_ref().map_or(Vec::new(), |module| calls(module, &mut random));
     let is_heap_stressed = seed[0] % 8 == 7;
-    Some(Case { bytes, module, drawn: Drawn::Plain, calls, is_heap_stressed, is_process })
+    let (drawn, compile) = (Drawn::Plain, compile_time(seed[1].into()));
+    Some(Case { bytes, module, drawn, calls, is_heap_stressed, is_process, compile })
 }
 
 type DrawnModule = (Vec<u8>, Result<Arc<Module>, String>, Drawn);

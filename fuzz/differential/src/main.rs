@@ -12,9 +12,10 @@ use dynvm_differential::{
 use wasmtime::Engine;
 
 const USAGE: &str =
-    "usage: differential [--gc] [--stress] [--seeds FIRST..END | --one SEED | --files FILE...]
+    "usage: differential [--gc] [--stress] [--baseline] [--seeds FIRST..END | --one SEED | --files FILE...]
   --gc      only modules with garbage collection: seeds count these, and stand for other modules
-  --stress  every allocation collects";
+  --stress  every allocation collects
+  --baseline  only modules that the baseline compiler knows whole";
 
 fn main() -> ExitCode {
     let args = std::env::args().skip(1).collect::<Vec<_>>();
@@ -43,6 +44,7 @@ fn select(mut args: &[String]) -> (Selection, &[String]) {
         match flag.as_str() {
             "--gc" => selection.is_gc_only = true,
             "--stress" => selection.is_stressed = true,
+            "--baseline" => selection.is_baseline_only = true,
             _ => break,
         }
         args = rest;

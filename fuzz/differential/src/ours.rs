@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dynvm_jit::{Compiler, OptLevel, Settings};
+use dynvm_jit::{CompileTime, Compiler, LazyCompiler, OptLevel, Settings, Unit};
 use dynvm_vm::code::TrapCode;
 use dynvm_vm::instance::{Extern, GlobalPlace, Instance, InstanceId};
 use dynvm_vm::module::{Entity, EntityType, Module};
@@ -39,11 +39,18 @@ pub fn observe(case: &Case) -> Vec<String> {
     if let Err(error) = process.bind(id, &imports) {
         return vec![format!("bind: {error}")];
     }
-    let code = match compiler.compile(&dynvm_jit::Unit::new(&process, id)) {
-        Ok(code) => code,
-        Err(error) => return vec![format!("compile: {error}")],
-    };
-    process.publish(id, code);
+    let unit = Unit::new(&process, id);
+    match case.compile {
+        CompileTime::Eager => match compiler.compile(&unit) {
+            Ok(code) => process.publish(id, code),
+            Err(error) => return vec![format!("compile: {error}")],
+        },
+        CompileTime::Lazy(tiers) => {
+            let lazy = Arc::new(LazyCompiler::new(Arc::clone(&compiler), tiers, || 0));
+            process.set_resolver(Arc::<LazyCompiler>::clone(&lazy));
+            lazy.defer(&mut process, unit, &[], &[], &[]).expect("there is memory");
+        }
+    }
     process.link().expect("all code is there");
     if let Err(stop) = process.initialize(id).and_then(|()| process.start(id)) {
         return vec![format!("instantiate: {}", describe(&stop))];
