@@ -40,8 +40,6 @@ pub fn builtin(builtin: Builtin) -> Signature {
         Builtin::TableGet => (&[I32, I64], Some(I32)),
         Builtin::TableSet => (&[I32, I64, I32], None),
         Builtin::IndirectCallFailed => (&[I64, I32], None),
-        // Behind these come those of the host function.
-        Builtin::DirectHostCall => (&[I64], None),
         Builtin::HostCall | Builtin::Throw => (&[I32, I64], None),
         Builtin::TierUp => (&[I32, I32], Some(I64)),
         Builtin::ThrowRef => (&[I32], None),

@@ -60,27 +60,6 @@ impl Stubs for Compiler {
             builder.ins().return_(&results);
         })
     }
-
-    fn direct_host_call(&self, ty: &FuncType, direct: usize) -> Code {
-        self.stub(signature::wasm(ty), |builder| {
-            let entry = builder.current_block().expect("the entry block is current");
-            let params = builder.block_params(entry).to_vec();
-            let mut signature = signature::builtin(Builtin::DirectHostCall);
-            let values = signature::wasm(ty);
-            signature.params.extend(values.params);
-            signature.returns = values.returns;
-
-            let context = builder.ins().get_pinned_reg(I64);
-            let flags = MemFlagsData::trusted();
-            let code = builder.ins().load(I64, flags, context, Builtin::DirectHostCall.offset());
-            let callee = builder.import_signature(signature);
-            let direct = builder.ins().iconst(I64, direct.cast_signed() as i64);
-            let args = [&[context, direct], &params[..]].concat();
-            let call = builder.ins().call_indirect(callee, code, &args);
-            let results = builder.inst_results(call).to_vec();
-            builder.ins().return_(&results);
-        })
-    }
 }
 
 impl Compiler {

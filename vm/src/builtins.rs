@@ -7,7 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::call::check_indirect_call;
 use crate::code::TrapCode;
 use crate::context::{Builtin, CONTEXT_OFFSET, FuncId, VmContext};
-use crate::entry::{Activation, leap};
+use crate::departure::Departure;
+use crate::entry::leap;
 use crate::instance::{InstanceId, MemoryId, TableId, TagId};
 use crate::parking::Expected;
 use crate::process::Process;
@@ -32,7 +33,6 @@ macro_rules! stubs {
             match builtin {
                 $(Builtin::$name => $stub as *const () as usize,)*
                 $(Builtin::$saving_name => $saving_stub as *const () as usize,)*
-                Builtin::DirectHostCall => direct_host_call_stub as *const () as usize,
             }
         }
         $(
@@ -115,26 +115,6 @@ stubs! {
     }
 }
 
-/// As the other stubs; where it goes on stands where its second argument points to.
-///
-/// # Safety
-/// Entered from the thunks of host functions alone, with the pinned register in place.
-#[unsafe(naked)]
-unsafe extern "C" fn direct_host_call_stub() {
-    naked_asm!(
-        "mov rax, [rsp]",
-        "mov [r15 + {pc}], rax",
-        "mov [r15 + {fp}], rbp",
-        "cmp rsp, [r15 + {limit}]",
-        "jb {overflow}",
-        "jmp [rsi]",
-        pc = const VmContext::HOST_CALL_PC,
-        fp = const VmContext::HOST_CALL_FP,
-        limit = const VmContext::STACK_LIMIT,
-        overflow = sym overflow,
-    )
-}
-
 /// The context below the pinned register.
 fn context(pinned: usize) -> *const VmContext {
     pinned.wrapping_add_signed(CONTEXT_OFFSET as isize) as *const VmContext
@@ -152,16 +132,13 @@ pub(crate) unsafe fn process<'a>(pinned: usize) -> &'a mut Process {
     unsafe { &mut *((*context).process as *mut Process) }
 }
 
-/// The innermost activation of the process that runs on this thread.
+/// Where the process that runs on this thread notes how its wasm is left.
 ///
 /// # Safety
 /// As for [`process`].
-pub(crate) unsafe fn activation<'a>(pinned: usize) -> &'a mut Activation {
-    let context = context(pinned);
-    // SAFETY: by this function's duty a context ends at `pinned`; while compiled code runs, its
-    // `activation` is the live one of the innermost `Process::enter`, which does not touch it
-    // until wasm is left.
-    unsafe { &mut *((*context).activation as *mut Activation) }
+pub(crate) unsafe fn departure<'a>(pinned: usize) -> &'a mut Departure {
+    // SAFETY: this function's duty.
+    unsafe { process(pinned) }.departure.get_mut()
 }
 
 /// Leaves wasm with `stop`, or goes on in a handler if it is an exception that somebody catches.
@@ -189,7 +166,7 @@ unsafe fn catch_or_leave(pinned: usize, handle: u32, trap: Option<Box<Trap>>) ->
     // SAFETY: this function's duty. `unwind` gives a landing in this activation, and between it and
     // here are compiled frames, which own nothing, and one builtin's, which by duty does not.
     unsafe {
-        match process(pinned).unwind(handle, activation(pinned), trap) {
+        match process(pinned).unwind(handle, trap) {
             Ok(landing) => resume(&raw const landing),
             Err(stop) => leave(pinned, stop),
         }
@@ -201,14 +178,15 @@ unsafe fn catch_or_leave(pinned: usize, handle: u32, trap: Option<Box<Trap>>) ->
 /// # Safety
 /// As for [`raise`].
 unsafe fn leave(pinned: usize, stop: Stop) -> ! {
-    // SAFETY: by this function's duty the activation is live. Between its entry and here are
+    // SAFETY: by this function's duty a context ends at `pinned`. While compiled code runs, its
+    // `entry_fp` is that of the innermost `Process::enter`. Between that entry and here are
     // compiled frames, which own nothing, and one builtin's, which by duty owns nothing either.
     unsafe {
-        let activation = activation(pinned);
-        let context = process(pinned).context();
-        activation.note_chain((context.host_call_fp, context.host_call_pc), 0);
-        activation.stop = Some(stop);
-        leap(activation.host_sp)
+        let context = context(pinned);
+        let departure = departure(pinned);
+        departure.note_chain(((*context).host_call_fp, (*context).host_call_pc), 0);
+        departure.stop = Some(stop);
+        leap((*context).entry_fp, pinned)
     }
 }
 
@@ -586,7 +564,7 @@ unsafe fn call_host(
         Ok(Some(stop)) => Err(*stop),
         Err(panic) => {
             // SAFETY: `pinned` is the pinned register: the caller is entered through its stub.
-            unsafe { activation(pinned) }.panic = Some(panic);
+            unsafe { departure(pinned) }.panic = Some(panic);
             Err(TrapCode::Host.into())
         }
     }

@@ -1,13 +1,13 @@
 //! Calls from the host into wasm, and what becomes of them when they do not return.
 
-use std::mem::MaybeUninit;
 use std::panic::resume_unwind;
 use std::ptr;
 use std::sync::Arc;
 
 use crate::code::{CONTINUED, TrapCode};
 use crate::context::{FuncId, VmFuncRef};
-use crate::entry::{self, Activation, CHAIN_MAX, Chain, Fault};
+use crate::departure::{CHAIN_MAX, Chain, Fault};
+use crate::entry::{self, Activation, Arguments, Returned};
 use crate::error::Error;
 use crate::instance::{InstanceId, TableId};
 use crate::interrupt::{self, Interrupter};
@@ -59,7 +59,7 @@ impl Process {
             *place = lowered.unwrap_or_else(|| panic!("`{}` takes {}", name(), ty));
         }
         let entry = self.entry_trampoline(type_id).map_err(host_failure)?;
-        self.enter(entry, code, values)?;
+        self.enter_with_slots(entry, code, values)?;
         let ty = self.types.get(type_id).map(Arc::clone).expect("types are never given back");
         let results = ty.results.iter().zip(values);
         Ok(results.map(|(ty, raw)| self.lift(*ty, *raw)).collect())
@@ -109,80 +109,152 @@ impl Process {
 
     /// Enters `code` through the trampoline `entry`. Both are of one type of this process, and
     /// `values` has a slot for each of its parameters and results.
-    pub(crate) fn enter(
+    #[inline(never)]
+    pub(crate) fn enter_with_slots(
         &mut self,
         entry: usize,
         code: usize,
         values: &mut [RawValue],
     ) -> Result<(), Stop> {
-        signals::install().map_err(host_failure)?;
-        if self.interrupter.take() {
-            return Err(TrapCode::Interrupted.into());
-        }
-        let text = self.text.range();
-        let previous = self.context().activation;
-        let outer_call = (self.context().host_call_fp, self.context().host_call_pc);
-        let mut chain_room = MaybeUninit::uninit();
-        let mut activation = Activation {
-            host_sp: 0,
-            entry_fp: 0,
-            previous,
-            outer_call,
-            text: (text.start, text.end),
-            stack: self.stack.readable(),
-            interrupt: self.interrupter.flag(),
-            fault: Fault::default(),
-            // SAFETY: nobody else has the room, which lives as long as the activation.
-            chain: unsafe { Chain::empty(&mut chain_room) },
-            stop: None,
-            panic: None,
-        };
-        // The outermost entry starts at the top of wasm's stack; an inner one is on it already.
-        let stack_top = if previous == 0 { self.stack.top() } else { 0 };
-        let pinned = self.space.pinned();
-        let this = ptr::from_mut(self) as usize;
-        let activation_address = &raw mut activation;
-        self.set_context(|context| {
-            context.process = this;
-            context.activation = activation_address as usize;
-        });
-        let outer = signals::set_current(activation_address);
-        if previous == 0 {
-            self.interrupter.enter(signals::thread_id());
-        }
+        let mut arguments = Arguments::new();
+        arguments.push_int(code as u64);
+        arguments.push_int(values.as_mut_ptr() as u64);
         // SAFETY: `entry` was compiled for the type of `code`, and `values` has a slot for each
-        // parameter and result: the callers have both from one `VmFuncRef`. `pinned`
-        // is this process's, whose context names `activation` since the line above. The stack is
-        // the process's own: a second entry is on it and gets no new top.
-        let outcome = unsafe {
-            entry::enter(entry, code, values.as_mut_ptr(), pinned, stack_top, activation_address)
-        };
-        signals::set_current(outer);
-        if previous == 0 {
-            self.interrupter.leave();
+        // parameter and result: the callers have both from one `VmFuncRef`.
+        unsafe { self.enter(entry, &arguments) }.map(drop)
+    }
+
+    /// Enters `code` with `arguments`.
+    ///
+    /// # Safety
+    /// `code` is a function of this process that takes just these, or an entry trampoline with its
+    /// own, which are fit for each other.
+    #[inline(always)]
+    pub(crate) unsafe fn enter(
+        &mut self,
+        code: usize,
+        arguments: &Arguments,
+    ) -> Result<Returned, Stop> {
+        // SAFETY: this function's duty.
+        unsafe {
+            match self.is_in_wasm() {
+                false => self.enter_outermost(code, arguments),
+                true => self.enter_nested(code, arguments),
+            }
         }
+    }
+
+    /// Whether a host function runs that wasm called.
+    #[inline]
+    pub(crate) fn is_in_wasm(&self) -> bool {
+        self.context().process != 0
+    }
+
+    /// [`Process::enter`] where no wasm runs.
+    ///
+    /// # Safety
+    /// As for [`Process::enter`].
+    #[inline(always)]
+    pub(crate) unsafe fn enter_outermost(
+        &mut self,
+        code: usize,
+        arguments: &Arguments,
+    ) -> Result<Returned, Stop> {
+        let thread = signals::install().map_err(host_failure)?;
+        if self.interrupter.is_pending() && self.interrupter.take() {
+            return Err(interrupted());
+        }
+        let this = ptr::from_mut(self) as usize;
+        let (pinned, stack_top) = (self.space.pinned(), self.stack.top());
+        self.interrupter.enter(thread);
+        let context = self.space.context_address();
+        // SAFETY: the context is open as long as the process lives, and written by nobody else here and
+        // behind the call. What `code` takes is this function's duty. `pinned` is this process's, whose
+        // context names it, and no activation: no wasm runs. Hence nobody is on the stack either, which
+        // is the process's own.
+        let (returned, outcome) = unsafe {
+            (*context).process = this;
+            let entered = entry::enter_on(stack_top, code, arguments, pinned);
+            (*context).process = 0;
+            entered
+        };
+        self.interrupter.leave();
+        if outcome != entry::RETURNED {
+            return Err(self.left(outcome));
+        }
+        Ok(returned)
+    }
+
+    /// [`Process::enter`] in a host function, which is on wasm's stack.
+    ///
+    /// # Safety
+    /// As for [`Process::enter`].
+    #[inline(always)]
+    pub(crate) unsafe fn enter_nested(
+        &mut self,
+        code: usize,
+        arguments: &Arguments,
+    ) -> Result<Returned, Stop> {
+        if self.interrupter.is_pending() && self.interrupter.take() {
+            return Err(interrupted());
+        }
+        let pinned = self.space.pinned();
+        let own_stack = self.stack.readable();
+        let context = self.space.context_mut();
+        let previous = context.activation;
+        let outer_call = (context.host_call_fp, context.host_call_pc);
+        let outer_fp = context.entry_fp;
+        let mut activation = Activation { previous, outer_fp, outer_call };
+        let activation = &raw mut activation as usize;
+        // A host function can hand the process to another thread, whose stack has what guard it has.
+        if !(own_stack.0..own_stack.1).contains(&activation) {
+            return Err(on_another_stack());
+        }
+        context.activation = activation;
+        // SAFETY: what `code` takes is this function's duty. `pinned` is this process's, whose
+        // context names it and `activation`. The stack is wasm's: the activation lies on it.
+        let (returned, outcome) = unsafe { entry::enter_here(code, arguments, pinned) };
+        if outcome != entry::RETURNED {
+            return Err(self.left(outcome));
+        }
+        let context = self.space.context_mut();
+        (context.activation, context.entry_fp) = (previous, outer_fp);
+        (context.host_call_fp, context.host_call_pc) = outer_call;
+        Ok(returned)
+    }
+
+    /// Ends the innermost entry, which did not return. Goes on with the panic of a host function, if
+    /// that is why.
+    #[cold]
+    fn left(&mut self, outcome: u64) -> Stop {
         // Where wasm was is told before the activation is taken out: the walk starts from it.
-        let result = match outcome {
-            entry::RETURNED => Ok(()),
-            entry::FAULTED => Err(self.faulted(&activation)),
-            _ => Err(self.raised(&mut activation)),
+        let stop = match outcome {
+            entry::FAULTED => self.faulted(),
+            _ => self.raised(),
         };
-        self.set_context(|context| {
-            context.activation = previous;
-            (context.host_call_fp, context.host_call_pc) = outer_call;
-        });
-        if let Some(panic) = activation.panic {
-            resume_unwind(panic);
+        let activation = self.context().activation;
+        if activation != 0 {
+            // SAFETY: the innermost activation is the caller's, whose entry is over and whose frame is
+            // not.
+            let Activation { previous, outer_fp, outer_call } =
+                unsafe { &*(activation as *const Activation) };
+            self.set_context(|context| {
+                (context.activation, context.entry_fp) = (*previous, *outer_fp);
+                (context.host_call_fp, context.host_call_pc) = *outer_call;
+            });
         }
-        result
+        match self.departure.get_mut().panic.take() {
+            Some(panic) => resume_unwind(panic),
+            None => stop,
+        }
     }
 
     /// What a signal in compiled code means.
-    fn faulted(&self, activation: &Activation) -> Stop {
-        let fault = activation.fault;
+    fn faulted(&self) -> Stop {
+        let fault = self.departure.get().fault;
         let (code, detail) = self.classify(fault);
         let mut trap = Trap { code, detail, backtrace: Vec::new(), frames_omitted: 0 };
-        self.walk(&mut trap, activation, true);
+        self.walk(&mut trap, true);
         trap.into()
     }
 
@@ -229,11 +301,11 @@ impl Process {
     }
 
     /// What a builtin or host function left.
-    fn raised(&self, activation: &mut Activation) -> Stop {
-        let stop = activation.stop.take().expect("who raises leaves a stop");
+    fn raised(&mut self) -> Stop {
+        let stop = self.departure.get_mut().stop.take().expect("who raises leaves a stop");
         match stop {
             Stop::Trap(mut trap) if trap.backtrace.is_empty() => {
-                self.walk(&mut trap, activation, false);
+                self.walk(&mut trap, false);
                 Stop::Trap(trap)
             }
             stop => stop,
@@ -241,9 +313,9 @@ impl Process {
     }
 
     /// Names the wasm frames that were noted when wasm was left, then those of the activations
-    /// around this one. `is_fault`: the first is an instruction that faulted, not a call.
-    pub(crate) fn walk(&self, trap: &mut Trap, activation: &Activation, is_fault: bool) {
-        let chain = &activation.chain;
+    /// around the innermost. `is_fault`: the first is an instruction that faulted, not a call.
+    pub(crate) fn walk(&self, trap: &mut Trap, is_fault: bool) {
+        let chain = &self.departure.get().chain;
         for (position, pc) in chain.pcs().iter().enumerate() {
             let is_return = position > 0 || !is_fault;
             self.push_frame(trap, *pc, is_return);
@@ -252,18 +324,18 @@ impl Process {
             }
         }
         trap.frames_omitted += chain.omitted();
-        let mut previous = activation.previous;
-        let mut outer_call = activation.outer_call;
-        while previous != 0 {
-            let (mut fp, mut pc) = outer_call;
+        let mut activation = self.context().activation;
+        while activation != 0 {
+            // SAFETY: the context names the innermost activation, and each names the one around it,
+            // further up the stack of this thread: their entries have not returned.
+            let Activation { previous, outer_call, .. } =
+                unsafe { &*(activation as *const Activation) };
+            let (mut fp, mut pc) = *outer_call;
             while self.text.range().contains(&pc) {
                 self.push_frame(trap, pc, true);
                 (fp, pc) = (self.stack.word(fp).unwrap_or(0), self.stack.word(fp + 8).unwrap_or(0));
             }
-            // SAFETY: `previous` is the activation around this one, further up the stack of this
-            // thread: its `enter` has not returned, since this one runs inside it.
-            let outer = unsafe { &*(previous as *const Activation) };
-            (previous, outer_call) = (outer.previous, outer.outer_call);
+            activation = *previous;
         }
     }
 
@@ -280,18 +352,24 @@ impl Process {
 
     /// Calls `visit` with each of them, as long as it gives true.
     pub(crate) fn visit_frames(&self, mut visit: impl FnMut(usize, usize) -> bool) {
+        if !self.is_in_wasm() {
+            return;
+        }
         let context = self.context();
         let (mut fp, mut pc) = (context.host_call_fp, context.host_call_pc);
         let mut activation = context.activation;
-        while activation != 0 {
+        loop {
             while self.text.range().contains(&pc) {
                 if !visit(fp, pc) {
                     return;
                 }
                 (fp, pc) = (self.stack.word(fp).unwrap_or(0), self.stack.word(fp + 8).unwrap_or(0));
             }
-            // SAFETY: the context names the innermost activation, and each names the one around
-            // it: their `enter`s have not returned, since the host function runs inside them.
+            if activation == 0 {
+                return;
+            }
+            // SAFETY: the context names the innermost activation, and each names the one around it:
+            // their entries have not returned, since the host function runs inside them.
             let inner = unsafe { &*(activation as *const Activation) };
             (fp, pc) = inner.outer_call;
             activation = inner.previous;
@@ -306,6 +384,9 @@ impl Process {
             return Some(chain.top[self.text.plt().words_pushed(pc)]);
         }
         let location = self.text.locate(pc, is_return).filter(|_| !is_return)?;
+        if location.owner == Owner::Thunk {
+            return Some(chain.top[0]);
+        }
         match location.code_offset {
             0 => Some(chain.top[0]),
             1..4 => Some(chain.top[1]),
@@ -323,7 +404,11 @@ impl Process {
             });
             trap.backtrace.extend(inlined);
             trap.backtrace.extend(self.frame(pc, is_return));
-        } else if self.text.locate(pc, is_return).is_some_and(|at| at.owner != Owner::Stub) {
+        } else if self
+            .text
+            .locate(pc, is_return)
+            .is_some_and(|at| matches!(at.owner, Owner::Instance(_)))
+        {
             trap.frames_omitted += 1;
         }
     }
@@ -364,7 +449,21 @@ impl Process {
     }
 }
 
+/// A host function's thread enters wasm, which another thread is in.
+#[cold]
+fn on_another_stack() -> Stop {
+    let detail = "wasm is entered by another thread than the one that it called the host on";
+    Trap::new(TrapCode::Host, detail).into()
+}
+
+/// Somebody asked wasm to stop before it began.
+#[cold]
+fn interrupted() -> Stop {
+    TrapCode::Interrupted.into()
+}
+
 /// What the host could not do for a call.
+#[cold]
 fn host_failure(error: Error) -> Stop {
     Trap::new(TrapCode::Host, error.to_string()).into()
 }

@@ -213,9 +213,6 @@ builtins! {
     IndirectCallFailed;
     /// `(ctx, host_function: u32, values: *mut RawValue)`: arguments in, results out.
     HostCall;
-    /// `(ctx, direct: *const u8, arguments…) -> result`: a host function whose code stands at
-    /// `direct`, with the arguments and the result of its type.
-    DirectHostCall;
     /// `(ctx, tag: u32, values: *const RawValue) -> never`: `throw`. The call is a `try_call` where
     /// the function handles exceptions.
     Throw;
@@ -242,7 +239,7 @@ builtins! {
 }
 
 /// Room for builtins in the context: with it the context is a multiple of 64 bytes.
-const BUILTINS_MAX: usize = 32;
+const BUILTINS_MAX: usize = 31;
 
 /// The state of a thread that runs wasm.
 #[repr(C, align(64))]
@@ -259,10 +256,13 @@ pub struct VmContext {
     pub heap_limit: u32,
     /// Where the first entry of the PLT leads.
     pub resolver: usize,
-    /// The `Process`, while wasm runs; set at each entry.
+    /// The `Process`, 0 when no wasm runs; set at each entry.
     pub process: usize,
-    /// The innermost entry from the host (`entry::Activation`), 0 when no wasm runs.
+    /// The innermost entry from the host that is inside another one (`entry::Activation`), 0 if there is
+    /// none.
     pub activation: usize,
+    /// Frame pointer of the innermost entry, from which wasm goes back to the host.
+    pub entry_fp: usize,
     /// Frame pointer at the last call from wasm to the host, for backtraces.
     pub host_call_fp: usize,
     /// Return address of that call.
@@ -302,6 +302,8 @@ context_offsets! {
     HEAP_LIMIT = heap_limit;
     /// `resolver`, from the pinned register.
     RESOLVER = resolver;
+    /// `entry_fp`, from the pinned register.
+    ENTRY_FP = entry_fp;
     /// `host_call_fp`, from the pinned register.
     HOST_CALL_FP = host_call_fp;
     /// `host_call_pc`, from the pinned register.

@@ -6,9 +6,11 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::builtins::{activation, process, raise};
-use crate::code::TrapCode;
+use crate::builtins::{departure, process, raise};
+use crate::code::{Code, TrapCode};
+use crate::entry::is_int;
 use crate::process::{HostFunc, HostFunction, Process};
+use crate::thunk::{self, INTS_MAX};
 use crate::trap::Stop;
 use crate::typed::WasmValue;
 use crate::types::{FuncType, ValType};
@@ -83,25 +85,29 @@ impl HostFunction {
     }
 }
 
-/// What compiled code calls: the address of a [`Shim`].
+/// What wasm's calls lead to: a closure, and the code that calls it.
 #[derive(Clone)]
 pub(crate) struct Direct {
-    pub(crate) address: usize,
-    /// Keeps it alive.
-    _shim: Arc<dyn Any + Send + Sync>,
+    code: usize,
+    /// Address of the closure.
+    func: usize,
+    /// How many integers it takes.
+    ints: usize,
+    /// Keeps the closure alive.
+    _func: Arc<dyn Any + Send + Sync>,
+}
+
+impl Direct {
+    /// What wasm calls.
+    pub(crate) fn thunk(&self) -> Code {
+        thunk::thunk(self.code, self.func, self.ints)
+    }
 }
 
 impl fmt::Debug for Direct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Direct({:#x})", self.address)
+        write!(f, "Direct({:#x})", self.func)
     }
-}
-
-/// A closure behind the address of the code that calls it, where `Builtin::DirectHostCall` looks.
-#[repr(C)]
-struct Shim<F> {
-    code: usize,
-    func: F,
 }
 
 macro_rules! shims {
@@ -115,35 +121,36 @@ macro_rules! shims {
             {
                 fn into_host_function(self, name: &str) -> HostFunction {
                     let code = $shim::<F, R, $($name),*> as *const () as usize;
-                    let shim = Arc::new(Shim { code, func: self });
-                    let address = Arc::as_ptr(&shim) as usize;
-                    let called = Arc::clone(&shim);
+                    let func = Arc::new(self);
+                    let address = Arc::as_ptr(&func) as usize;
+                    let ints = 0 $(+ usize::from(is_int($name::TYPE)))*;
+                    let kept = Arc::clone(&func);
+                    let direct = Direct { code, func: address, ints, _func: kept };
+                    let direct = (ints <= INTS_MAX).then_some(direct);
                     let func: HostFunc = Arc::new(move |process, _slots| {
-                        (called.func)(process, $($name::from_raw(_slots[$position])),*)?
-                            .store(_slots);
+                        func(process, $($name::from_raw(_slots[$position])),*)?.store(_slots);
                         Ok(())
                     });
                     let ty = FuncType::new(vec![$($name::TYPE),*], R::types());
-                    let direct = Some(Direct { address, _shim: shim });
                     HostFunction { name: name.to_owned(), ty, func, direct }
                 }
             }
 
             /// # Safety
-            /// Entered from the thunk of the host function alone, through the builtin's stub:
-            /// `pinned` is the pinned register, and `shim` is that function's.
+            /// Entered from the thunk of the host function alone: `pinned` is the pinned register,
+            /// and `func` is that function.
             unsafe extern "C" fn $shim<F, R, $($name),*>(
+                $($value: $name,)*
                 pinned: usize,
-                shim: *const Shim<F>,
-                $($value: $name),*
+                func: *const F,
             ) -> R
             where
                 F: Fn(&mut Process, $($name),*) -> Result<R, Stop>,
             {
-                // SAFETY: this function's duty; the process keeps the `Arc` around the shim in its
+                // SAFETY: this function's duty; the process keeps the `Arc` around the closure in its
                 // list of host functions, from which nothing is taken.
                 unsafe {
-                    let func = &(*shim).func;
+                    let func = &*func;
                     run(pinned, |process| func(process, $($value),*))
                 }
             }
@@ -174,11 +181,31 @@ unsafe fn run<R>(pinned: usize, func: impl FnOnce(&mut Process) -> Result<R, Sto
         process(pinned).handles.leave(entered);
         match outcome {
             Ok(Ok(result)) => result,
-            Ok(Err(stop)) => raise(pinned, stop),
-            Err(panic) => {
-                activation(pinned).panic = Some(panic);
-                raise(pinned, TrapCode::Host.into())
-            }
+            Ok(Err(stop)) => raise_stop(pinned, stop),
+            Err(panic) => raise_panic(pinned, panic),
         }
+    }
+}
+
+/// [`raise`], out of the way of what returns.
+///
+/// # Safety
+/// As for [`run`].
+#[cold]
+unsafe fn raise_stop(pinned: usize, stop: Stop) -> ! {
+    // SAFETY: this function's duty.
+    unsafe { raise(pinned, stop) }
+}
+
+/// Leaves wasm to go on with `panic`.
+///
+/// # Safety
+/// As for [`run`].
+#[cold]
+unsafe fn raise_panic(pinned: usize, panic: Box<dyn Any + Send>) -> ! {
+    // SAFETY: this function's duty.
+    unsafe {
+        departure(pinned).panic = Some(panic);
+        raise(pinned, TrapCode::Host.into())
     }
 }

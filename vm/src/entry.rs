@@ -1,216 +1,270 @@
 //! Into wasm and out of it again: the only assembly of the runtime but for the builtins' stubs.
 
-use std::any::Any;
-use std::arch::naked_asm;
-use std::mem::{MaybeUninit, offset_of};
-use std::sync::atomic::AtomicBool;
+use std::arch::x86_64::__m128i;
+use std::arch::{asm, naked_asm};
+use std::mem::MaybeUninit;
 
-use crate::exception::Passed;
-use crate::trap::Stop;
+use crate::context::VmContext;
+use crate::typed::WasmValue;
+use crate::types::ValType;
 use crate::value::RawValue;
 
-/// One entry from the host into wasm. Entries nest: wasm calls a host function, which enters wasm.
-#[repr(C)]
-pub(crate) struct Activation {
-    /// The host's stack pointer at the entry; `land` continues from it.
-    pub(crate) host_sp: usize,
-    /// The entry's frame pointer.
-    pub(crate) entry_fp: usize,
-    /// The activation around this one, 0 for the outermost.
-    pub(crate) previous: usize,
-    /// Where the activation around this one called the host: frame pointer and return address.
-    pub(crate) outer_call: (usize, usize),
-    /// First address of the text, and one past its last.
-    pub(crate) text: (usize, usize),
-    /// First address of the stack that may be read, and one past its last.
-    pub(crate) stack: (usize, usize),
-    /// Set while somebody asks this process to stop.
-    pub(crate) interrupt: *const AtomicBool,
-    /// What the signal handler saw.
-    pub(crate) fault: Fault,
-    /// The wasm frames when wasm was left.
-    pub(crate) chain: Chain,
-    /// What `raise` left.
-    pub(crate) stop: Option<Stop>,
-    /// A panic of a host function, to go on with behind the wasm frames.
-    pub(crate) panic: Option<Box<dyn Any + Send>>,
-}
-
-/// The machine state at a trapping instruction.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(C)]
-pub(crate) struct Fault {
-    pub(crate) pc: usize,
-    pub(crate) fp: usize,
-    pub(crate) sp: usize,
-    pub(crate) address: usize,
-    pub(crate) signal: i32,
-}
-
-/// How many frames are kept of a chain.
-pub(crate) const CHAIN_MAX: usize = 64;
-
-/// The calls that led to where wasm was left. An inner activation's frames are on the stack that
-/// the host goes on with, so they are noted before it does.
+/// An entry from the host into wasm that is inside another one: wasm called a host function, which
+/// entered wasm. The outermost has nothing to remember.
 #[derive(Debug)]
-#[repr(C)]
-pub(crate) struct Chain {
-    /// Room for so many, of which the first `len` are written. It lies beside the activation:
-    /// writing all of it at each entry would cost more than all else that an entry does.
-    pcs: *mut [usize; CHAIN_MAX],
-    len: usize,
-    /// The two words on top of the stack of a fault.
-    pub(crate) top: [usize; 2],
+pub(crate) struct Activation {
+    /// The activation around this one, 0 if that is the outermost entry.
+    pub(crate) previous: usize,
+    /// Frame pointer of the entry around this one.
+    pub(crate) outer_fp: usize,
+    /// Where the entry around this one called the host: frame pointer and return address.
+    pub(crate) outer_call: (usize, usize),
 }
 
-impl Chain {
-    /// No frames.
+/// How many integers, and how many vectors or floats, a function takes in registers.
+pub(crate) const INT_PARAMS: usize = 6;
+const VECTOR_PARAMS: usize = 8;
+
+/// How many of each a function gives in registers.
+const RESULTS: usize = 8;
+
+/// Values on their way into wasm, in the registers of its convention: integers and references in
+/// rdi, rsi, rdx, rcx, r8 and r9, floats and vectors in xmm0 to xmm7.
+pub struct Arguments {
+    ints: [MaybeUninit<u64>; INT_PARAMS],
+    ints_len: usize,
+    vectors: [MaybeUninit<__m128i>; VECTOR_PARAMS],
+    vectors_len: usize,
+}
+
+impl Arguments {
+    /// No values.
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Arguments {
+            ints: [MaybeUninit::uninit(); INT_PARAMS],
+            ints_len: 0,
+            vectors: [MaybeUninit::uninit(); VECTOR_PARAMS],
+            vectors_len: 0,
+        }
+    }
+
+    /// Adds the next one.
     ///
-    /// # Safety
-    /// The room is nobody else's for as long as the chain lives.
-    #[inline]
-    pub(crate) unsafe fn empty(room: &mut MaybeUninit<[usize; CHAIN_MAX]>) -> Chain {
-        Chain { pcs: room.as_mut_ptr(), len: 0, top: [0; 2] }
-    }
-
-    /// Program counters, innermost first; all but the first of a fault are return addresses.
-    pub(crate) fn pcs(&self) -> &[usize] {
-        // SAFETY: `len` only grows in `push`, which writes the place that it then counts; the room is
-        // the chain's by the duty of `empty`.
-        unsafe { std::slice::from_raw_parts(self.pcs.cast(), self.len.min(CHAIN_MAX)) }
-    }
-
-    /// How many frames there are beyond those that are kept.
-    pub(crate) fn omitted(&self) -> usize {
-        self.len.saturating_sub(CHAIN_MAX)
-    }
-
-    fn push(&mut self, pc: usize) {
-        if self.len < CHAIN_MAX {
-            // SAFETY: the place lies inside the array, which is the chain's by the duty of `empty`.
-            unsafe { self.pcs.cast::<usize>().add(self.len).write(pc) };
+    /// # Panics
+    /// If there is no register for it.
+    #[inline(always)]
+    pub(crate) fn push<T: WasmValue>(&mut self, value: T) {
+        let raw = value.into_raw();
+        if is_int(T::TYPE) {
+            self.push_int(raw.u64());
+        } else {
+            self.vectors[self.vectors_len].write(into_vector(raw));
+            self.vectors_len += 1;
         }
-        self.len += 1;
+    }
+
+    /// Adds an integer.
+    #[inline(always)]
+    pub(crate) fn push_int(&mut self, value: u64) {
+        self.ints[self.ints_len].write(value);
+        self.ints_len += 1;
     }
 }
 
-impl Activation {
-    /// Notes the frames from `(frame pointer, pc)` outwards to the entry. Only reads the stack and
-    /// writes to `self`: a signal handler may call it.
-    pub(crate) fn note_chain(&mut self, call: (usize, usize), sp: usize) {
-        self.chain.len = 0;
-        self.chain.top = [self.stack_word(sp), self.stack_word(sp.wrapping_add(8))];
-        self.extend_chain(call, 0);
-    }
+/// What wasm gave, in the registers of its convention: rax, rcx, rdx, rsi, rdi, r8, r9 and r10, and
+/// xmm0 to xmm7. What it gave less is what was left there.
+pub struct Returned {
+    ints: [u64; RESULTS],
+    ints_len: usize,
+    vectors: [__m128i; RESULTS],
+    vectors_len: usize,
+}
 
-    /// Notes the calls that an exception came out of, then those that `call` would take it out of.
-    pub(crate) fn note_thrown(&mut self, passed: &Passed, call: (usize, usize)) {
-        (self.chain.len, self.chain.top) = (0, [0; 2]);
-        passed.calls().iter().for_each(|pc| self.chain.push(*pc));
-        self.extend_chain(call, passed.fp);
-    }
-
-    /// Adds the frames from `(frame pointer, pc)` outwards that lie outside the frame `inner`.
-    fn extend_chain(&mut self, (mut fp, mut pc): (usize, usize), inner: usize) {
-        while pc >= self.text.0 && pc < self.text.1 {
-            if fp > inner {
-                self.chain.push(pc);
+impl Returned {
+    /// Takes the next value.
+    ///
+    /// # Panics
+    /// If it is in no register.
+    #[inline(always)]
+    pub(crate) fn take<T: WasmValue>(&mut self) -> T {
+        T::from_raw(if is_int(T::TYPE) {
+            let bits = self.ints[self.ints_len];
+            self.ints_len += 1;
+            // Of 32 bits the rest is anything.
+            match T::TYPE {
+                ValType::I64 => RawValue::from(bits),
+                _ => RawValue::from(bits as u32),
             }
-            (fp, pc) = (self.stack_word(fp), self.stack_word(fp.wrapping_add(8)));
-        }
+        } else {
+            let bits = from_vector(self.vectors[self.vectors_len]);
+            self.vectors_len += 1;
+            match T::TYPE {
+                ValType::F32 => RawValue::from(bits as u32),
+                ValType::F64 => RawValue::from(bits as u64),
+                _ => RawValue::from(bits),
+            }
+        })
     }
+}
 
-    /// A word of the stack; 0 for an address that is none of its words'.
-    fn stack_word(&self, address: usize) -> usize {
-        let (start, end) = self.stack;
-        if address < start || address > end - 8 || !address.is_multiple_of(8) {
-            return 0;
-        }
-        // SAFETY: `stack` is the range of wasm's stack behind its guard, mapped and readable for as
-        // long as the process lives; `address` was checked to be an aligned word inside.
-        unsafe { std::ptr::read(address as *const usize) }
-    }
+/// Whether values of this type are in registers for integers.
+#[inline(always)]
+pub(crate) const fn is_int(ty: ValType) -> bool {
+    matches!(ty, ValType::I32 | ValType::I64 | ValType::Ref(_))
+}
+
+#[inline(always)]
+fn into_vector(raw: RawValue) -> __m128i {
+    // SAFETY: both are 16 bytes, and any bits are a vector.
+    unsafe { std::mem::transmute::<u128, __m128i>(raw.u128()) }
+}
+
+#[inline(always)]
+fn from_vector(vector: __m128i) -> u128 {
+    // SAFETY: both are 16 bytes, and any bits are a number.
+    unsafe { std::mem::transmute::<__m128i, u128>(vector) }
 }
 
 /// Wasm returned.
 pub(crate) const RETURNED: u64 = 0;
-/// A signal handler ended it; see `Activation::fault`.
+/// A signal handler ended it; see `Departure::fault`.
 pub(crate) const FAULTED: u64 = 1;
-/// `leap` ended it; see `Activation::stop`.
+/// `leap` ended it; see `Departure::stop`.
 pub(crate) const RAISED: u64 = 2;
 
-/// Calls `entry(code, values)` with `pinned` in r15 on the stack that ends at `stack_top`, or on
-/// the current one if that is 0.
-///
-/// # Safety
-/// `entry` is an entry trampoline for the type of `code`; `values` has room for what it reads and
-/// writes; `pinned` belongs to a live process whose context names `activation`; `stack_top` is
-/// 16-aligned and nobody uses that stack.
-#[unsafe(naked)]
-pub(crate) unsafe extern "C" fn enter(
-    entry: usize,
-    code: usize,
-    values: *mut RawValue,
-    pinned: usize,
-    stack_top: usize,
-    activation: *mut Activation,
-) -> u64 {
-    naked_asm!(
-        "push rbp",
-        "mov rbp, rsp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "sub rsp, 8",
-        "mov [r9 + {host_sp}], rsp",
-        "mov [r9 + {entry_fp}], rbp",
-        "mov rbx, r9",
-        "mov r15, rcx",
-        "mov rax, rdi",
-        "mov rdi, rsi",
-        "mov rsi, rdx",
-        "test r8, r8",
-        "cmovz r8, rsp",
-        "mov rsp, r8",
-        "call rax",
-        "mov rsp, [rbx + {host_sp}]",
-        "xor eax, eax",
-        "jmp {land}",
-        host_sp = const offset_of!(Activation, host_sp),
-        entry_fp = const offset_of!(Activation, entry_fp),
-        land = sym land,
-    )
+/// A call of `$code` after `$switch`, which may use r10 and leaves an aligned stack below the frame.
+macro_rules! enter {
+    ($switch:literal, $r10:expr, $code:expr, $arguments:expr, $pinned:expr) => {{
+        let mut outcome = $code as u64;
+        let [a0, a1, a2, a3, a4, a5] = $arguments.ints;
+        let [v0, v1, v2, v3, v4, v5, v6, v7] = $arguments.vectors;
+        let mut ints = [0; RESULTS];
+        let mut vectors = [into_vector(RawValue::ZERO); RESULTS];
+        // The block makes a frame that rbp points to, calls on another stack or below that frame, and
+        // takes the frame away again. Compiled code keeps rbp, rsp and r15; that it keeps nothing else is
+        // declared. Where `land` comes back to, the frame was taken away, and the rest is as behind a
+        // call.
+        asm!(
+            "lea rax, [rip + 2f]",
+            "push rax",
+            "push rbp",
+            "mov rbp, rsp",
+            "push rbx",
+            "mov [r15 + {entry_fp}], rbp",
+            $switch,
+            "call r11",
+            "mov rbx, [rbp - 8]",
+            "lea rsp, [rbp + 16]",
+            "mov rbp, [rbp]",
+            "xor r11d, r11d",
+            "2:",
+            entry_fp = const VmContext::ENTRY_FP,
+            inlateout("r11") outcome,
+            // Where `land` comes back to it is what it was too.
+            in("r15") $pinned,
+            in("rdi") a0,
+            in("rsi") a1,
+            in("rdx") a2,
+            in("rcx") a3,
+            in("r8") a4,
+            in("r9") a5,
+            in("r10") $r10,
+            in("xmm0") v0,
+            in("xmm1") v1,
+            in("xmm2") v2,
+            in("xmm3") v3,
+            in("xmm4") v4,
+            in("xmm5") v5,
+            in("xmm6") v6,
+            in("xmm7") v7,
+            lateout("rax") ints[0],
+            lateout("rcx") ints[1],
+            lateout("rdx") ints[2],
+            lateout("rsi") ints[3],
+            lateout("rdi") ints[4],
+            lateout("r8") ints[5],
+            lateout("r9") ints[6],
+            lateout("r10") ints[7],
+            lateout("xmm0") vectors[0],
+            lateout("xmm1") vectors[1],
+            lateout("xmm2") vectors[2],
+            lateout("xmm3") vectors[3],
+            lateout("xmm4") vectors[4],
+            lateout("xmm5") vectors[5],
+            lateout("xmm6") vectors[6],
+            lateout("xmm7") vectors[7],
+            lateout("r12") _,
+            lateout("r13") _,
+            lateout("r14") _,
+            clobber_abi("sysv64"),
+        );
+        (Returned { ints, ints_len: 0, vectors, vectors_len: 0 }, outcome)
+    }};
 }
 
-/// Returns from `enter` with what is in rax. The stack pointer is `Activation::host_sp`.
+/// Calls `code` with `pinned` in r15 on the stack that ends at `stack_top`. Gives what it returned,
+/// and how it ended.
+///
+/// Inlined into its callers, as the assembly is into theirs: what they keep in registers is saved once
+/// around a loop of calls instead of in each of them. The frame that it makes is
+///
+/// ```text
+/// fp + 8    where `land` returns to: right behind the call
+/// fp        the caller's frame pointer
+/// fp - 8    rbx
+/// ```
+/// A walk along frame pointers, `perf`'s for one, so goes on from wasm to the host.
 ///
 /// # Safety
-/// Only jumped to, with that stack pointer.
+/// `code` is compiled code and takes its parameters in registers, which are those in `arguments`, or
+/// an entry trampoline with its arguments; `pinned` belongs to a live process whose context names
+/// that process and the activation, if it is one; `stack_top` is 16-aligned and nobody uses that stack.
+#[inline(always)]
+pub(crate) unsafe fn enter_on(
+    stack_top: usize,
+    code: usize,
+    arguments: &Arguments,
+    pinned: usize,
+) -> (Returned, u64) {
+    // SAFETY: this function's duty.
+    unsafe { enter!("mov rsp, r10", stack_top, code, arguments, pinned) }
+}
+
+/// As [`enter_on`], on the stack that the caller is on.
+///
+/// # Safety
+/// As for [`enter_on`], but that the stack is wasm's already.
+#[inline(always)]
+pub(crate) unsafe fn enter_here(
+    code: usize,
+    arguments: &Arguments,
+    pinned: usize,
+) -> (Returned, u64) {
+    // The frame has three words: one more, and the stack is aligned again.
+    // SAFETY: this function's duty.
+    unsafe { enter!("sub rsp, 8", 0_usize, code, arguments, pinned) }
+}
+
+/// Ends the entry whose `fp - 8` is in rsp, with how it ended in r11, and the pinned register in place.
+///
+/// # Safety
+/// Only jumped to, with these in place.
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn land() -> ! {
-    naked_asm!(
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
-    )
+    naked_asm!("pop rbx", "pop rbp", "ret")
 }
 
-/// Leaves wasm for the activation whose `host_sp` this is.
+/// Leaves wasm for the entry whose frame pointer this is, with `pinned` in the pinned register.
 ///
 /// # Safety
-/// That activation is live on this thread, and no frame between here and there owns anything.
+/// That entry is live on this thread, and no frame between here and there owns anything.
 #[unsafe(naked)]
-pub(crate) unsafe extern "C" fn leap(host_sp: usize) -> ! {
+pub(crate) unsafe extern "C" fn leap(fp: usize, pinned: usize) -> ! {
     naked_asm!(
-        "mov rsp, rdi",
-        "mov eax, {raised}",
+        "lea rsp, [rdi - 8]",
+        "mov r15, rsi",
+        "mov r11d, {raised}",
         "jmp {land}",
         raised = const RAISED,
         land = sym land,

@@ -18,7 +18,7 @@ const HANDLES_START: u32 = 0xe5a5_0000;
 /// How many calls an exception remembers that it has come out of.
 const PASSED_MAX: usize = 15;
 
-const _: () = assert!(PASSED_MAX <= crate::entry::CHAIN_MAX);
+const _: () = assert!(PASSED_MAX <= crate::departure::CHAIN_MAX);
 
 /// How many exceptions are made before the first collection.
 const COLLECT_MIN: usize = 1024;

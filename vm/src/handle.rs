@@ -14,8 +14,6 @@ pub(crate) struct Handles {
     free: Vec<u32>,
     /// Handles that end with the host function that they were made in, outermost function first.
     locals: Vec<u32>,
-    /// How many host functions run.
-    depth: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +25,8 @@ struct Slot {
 
 impl Handles {
     /// What stands for the reference `bits` at the host: a new handle for an object, and what is
-    /// none as it is.
-    pub(crate) fn add(&mut self, bits: u32) -> u32 {
+    /// none as it is. `is_local`: it is made in a host function, and ends with that.
+    pub(crate) fn add(&mut self, bits: u32, is_local: bool) -> u32 {
         if !is_object(bits) {
             return bits;
         }
@@ -38,7 +36,7 @@ impl Handles {
         });
         self.slots[position as usize] = Slot { object: bits, holders: 1 };
         let handle = HEAP_START + position * STEP;
-        if self.depth > 0 {
+        if is_local {
             self.locals.push(handle);
         }
         handle
@@ -78,17 +76,22 @@ impl Handles {
     }
 
     /// A host function begins. Gives what [`Handles::leave`] wants at its end.
-    pub(crate) fn enter(&mut self) -> usize {
-        self.depth += 1;
+    #[inline]
+    pub(crate) fn enter(&self) -> usize {
         self.locals.len()
     }
 
     /// A host function ends, and with it the handles that were made in it.
+    #[inline]
     pub(crate) fn leave(&mut self, entered: usize) {
-        self.depth -= 1;
         if self.locals.len() > entered {
-            self.locals.split_off(entered).into_iter().for_each(|handle| self.release(handle));
+            self.release_locals(entered);
         }
+    }
+
+    #[cold]
+    fn release_locals(&mut self, entered: usize) {
+        self.locals.split_off(entered).into_iter().for_each(|handle| self.release(handle));
     }
 
     /// How many objects the host refers to.
@@ -116,7 +119,7 @@ mod tests {
     #[test]
     fn held_until_released() {
         let mut handles = Handles::default();
-        let handle = handles.add(HEAP_START + 64);
+        let handle = handles.add(HEAP_START + 64, false);
         assert_eq!(handles.get(handle), Some(HEAP_START + 64));
         handles.hold(handle);
         handles.release(handle);
@@ -124,14 +127,14 @@ mod tests {
         handles.release(handle);
         assert_eq!((handles.len(), handles.get(handle)), (0, None));
         handles.release(handle);
-        assert_eq!(handles.add(HEAP_START), handle, "the slot is used again");
+        assert_eq!(handles.add(HEAP_START, false), handle, "the slot is used again");
     }
 
     #[test]
     fn what_is_no_object_has_no_handle() {
         let mut handles = Handles::default();
         for bits in [0, 1, 6, u32::MAX] {
-            assert_eq!((handles.add(bits), handles.get(bits)), (bits, Some(bits)));
+            assert_eq!((handles.add(bits, true), handles.get(bits)), (bits, Some(bits)));
         }
         assert_eq!(handles.len(), 0);
     }
@@ -139,9 +142,9 @@ mod tests {
     #[test]
     fn ends_with_its_host_function() {
         let mut handles = Handles::default();
-        let outside = handles.add(HEAP_START);
+        let outside = handles.add(HEAP_START, false);
         let entered = handles.enter();
-        let (local, kept) = (handles.add(HEAP_START), handles.add(HEAP_START));
+        let (local, kept) = (handles.add(HEAP_START, true), handles.add(HEAP_START, true));
         handles.hold(kept);
         handles.leave(entered);
         assert_eq!(handles.get(local), None);

@@ -52,6 +52,7 @@ impl Interrupter {
 
     /// Whether an interruption was asked for and has not happened.
     #[must_use]
+    #[inline]
     pub fn is_pending(&self) -> bool {
         self.state.is_requested.load(Ordering::SeqCst)
     }
@@ -67,10 +68,9 @@ impl Interrupter {
     }
 
     /// Takes the request, if there is one.
-    #[inline]
+    #[cold]
     pub(crate) fn take(&self) -> bool {
-        // Nearly always there is none, and then a locked instruction is saved.
-        self.is_pending() && self.state.is_requested.swap(false, Ordering::SeqCst)
+        self.state.is_requested.swap(false, Ordering::SeqCst)
     }
 
     /// Makes this thread the one to signal; `thread` is the kernel's id of it.

@@ -34,8 +34,8 @@ pub mod reference;
 pub mod registry;
 mod segments;
 mod stubs;
+mod thunk;
 mod trap;
-mod typed;
 pub mod types;
 pub mod value;
 
@@ -43,6 +43,8 @@ pub mod value;
 mod builtins;
 #[expect(unsafe_code, reason = "calls machine code and walks its frames")]
 mod call;
+#[expect(unsafe_code, reason = "is written by signal handlers")]
+mod departure;
 #[expect(unsafe_code, reason = "is called by machine code with arguments in registers")]
 mod direct;
 #[expect(unsafe_code, reason = "switches stacks and leaves frames behind")]
@@ -73,6 +75,8 @@ mod table;
 mod text;
 #[expect(unsafe_code, reason = "writes rows in mapped memory")]
 mod type_rows;
+#[expect(unsafe_code, reason = "calls machine code with arguments in registers")]
+mod typed;
 mod unload;
 #[expect(unsafe_code, reason = "continues in an exception handler")]
 mod unwind;

@@ -10,11 +10,13 @@ use crate::code::{Code, CodeStore, TrapCode, TrapSite};
 use crate::context::{
     Builtin, FuncId, GlobalSlot, HEAP_HALF_BYTES, PROCESS_MEMORY_BYTES_MAX, VmContext, VmFuncRef,
 };
+use crate::departure::{Departure, Registered};
 use crate::direct::Direct;
 use crate::error::Error;
 use crate::handle::Handles;
 use crate::heap::Heap;
 use crate::instance::{Callee, Definitions, Instance, InstanceId, TagId};
+use crate::interrupt::Interrupter;
 use crate::listener::CodeListener;
 use crate::memory::Memory;
 use crate::module::Module;
@@ -67,7 +69,7 @@ pub struct HostFunction {
     pub ty: FuncType,
     /// What it does.
     pub func: HostFunc,
-    /// How it can be called without slots.
+    /// How it can be called without slots, if its integers leave registers for what that takes.
     pub(crate) direct: Option<Direct>,
 }
 
@@ -148,6 +150,8 @@ static PROCESSES: AtomicU64 = AtomicU64::new(0);
 
 /// A process.
 pub struct Process {
+    /// How wasm was left. The first field: nothing that it refers to ends before it.
+    pub(crate) departure: Registered,
     /// Tells it from every other process of this program.
     pub(crate) serial: u64,
     pub(crate) config: Config,
@@ -198,7 +202,7 @@ pub struct Process {
     pub(crate) allocating_stack: Option<usize>,
     /// Most bytes of the process memory: the limit, and the maximum of a main that defines it.
     pub(crate) memory_bytes_max: u64,
-    pub(crate) interrupter: crate::interrupt::Interrupter,
+    pub(crate) interrupter: Interrupter,
 }
 
 impl fmt::Debug for Process {
@@ -221,7 +225,15 @@ impl Process {
         let discarded = text.place(vec![discarded_function()], |_| None)?[0].1;
         let heap = Heap::new(space.reservation(), config.heap_bytes_max, config.is_heap_stressed);
         let type_rows = TypeRows::new()?;
+        let interrupter = Interrupter::default();
+        let departure = Departure::new(
+            text.range(),
+            stack.readable(),
+            space.context_address(),
+            interrupter.flag(),
+        );
         let mut process = Process {
+            departure: Registered::new(departure),
             serial: PROCESSES.fetch_add(1, Ordering::Relaxed),
             config: config.clone(),
             stubs,
@@ -254,7 +266,7 @@ impl Process {
             handles: Handles::default(),
             allocating_stack: None,
             memory_bytes_max: config.memory_bytes_max.min(PROCESS_MEMORY_BYTES_MAX as u64),
-            interrupter: crate::interrupt::Interrupter::default(),
+            interrupter,
         };
         let limit = process.stack.limit();
         let table_base = process.process_table().base();
@@ -392,12 +404,12 @@ impl Process {
         let func = self.space.add_functions(1)?;
         let number = u32::try_from(self.host_functions.len()).expect("function ids are 32 bits");
         self.space.set_function(func, VmFuncRef { code: 0, type_id, func });
-        let code = match &function.direct {
-            Some(direct) => self.stubs.direct_host_call(&function.ty, direct.address),
-            None => self.stubs.host_call(&function.ty, number),
+        let (owner, code) = match &function.direct {
+            Some(direct) => (Owner::Thunk, direct.thunk()),
+            None => (Owner::Stub, self.stubs.host_call(&function.ty, number)),
         };
         let functions = vec![(func, Unread::Here(code))];
-        self.unplaced.push(Unplaced { owner: Owner::Stub, role: Role::Final, functions });
+        self.unplaced.push(Unplaced { owner, role: Role::Final, functions });
         self.definers.insert(func.0, Definer::Host(number));
         let mut values = function.ty.params.iter().chain(&function.ty.results);
         let is_managed = values.any(|ty| self.has_handles(*ty));

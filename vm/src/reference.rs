@@ -200,7 +200,8 @@ impl Process {
     pub(crate) fn lift(&mut self, ty: ValType, raw: RawValue) -> Value {
         match ty {
             ValType::Ref(reference) if self.types.is_managed(ty) => {
-                Value::Ref(reference, self.handles.add(raw.u32()))
+                let is_local = self.is_in_wasm();
+                Value::Ref(reference, self.handles.add(raw.u32(), is_local))
             }
             _ => Value::from_raw(ty, raw),
         }
@@ -223,7 +224,7 @@ impl Process {
         let params = &self.host_functions[number as usize].ty.params;
         for (ty, value) in params.iter().zip(values) {
             if self.types.is_managed(*ty) {
-                *value = self.handles.add(value.u32()).into();
+                *value = self.handles.add(value.u32(), true).into();
             }
         }
     }

@@ -55,7 +55,26 @@ impl Reservation {
         Ok(Reservation { base, len, what })
     }
 
+    /// As [`Reservation::new`], at a multiple of `align`, a multiple of the page size.
+    pub(crate) fn aligned(len: usize, align: usize, what: &'static str) -> Result<Self, Error> {
+        assert!(align.is_multiple_of(PAGE_BYTES), "{align} bytes are no whole pages");
+        let len = len.max(1).next_multiple_of(PAGE_BYTES);
+        let mut wide = Reservation::new(len + align, what)?;
+        let before = wide.base().next_multiple_of(align) - wide.base();
+        let after = wide.len - before - len;
+        let (start, end) = (wide.base, wide.pointer(before + len));
+        wide.base = NonNull::new(wide.pointer(before)).expect("it is inside a mapping");
+        wide.len = len;
+        for (unneeded, bytes) in [(start.as_ptr(), before), (end, after)] {
+            // SAFETY: both ranges are of the mapping that was just made and have whole pages; what is
+            // left of it is what `wide` says. An empty range is refused and changes nothing.
+            unsafe { libc::munmap(unneeded.cast(), bytes) };
+        }
+        Ok(wide)
+    }
+
     /// Address of byte 0.
+    #[inline]
     pub(crate) fn base(&self) -> usize {
         self.base.as_ptr() as usize
     }
@@ -64,6 +83,7 @@ impl Reservation {
     ///
     /// # Panics
     /// If `offset` is outside.
+    #[inline]
     pub(crate) fn pointer(&self, offset: usize) -> *mut u8 {
         assert!(offset <= self.len, "offset {offset} is outside the {}", self.what);
         // SAFETY: `offset <= len`, so the result is in or one past the mapping that `base` starts.
@@ -71,6 +91,7 @@ impl Reservation {
     }
 
     /// Length in bytes.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

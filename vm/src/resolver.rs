@@ -5,7 +5,7 @@ use std::arch::naked_asm;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::builtins::{activation, or_raise, overflow, process};
+use crate::builtins::{departure, or_raise, overflow, process};
 use crate::code::TrapCode;
 use crate::context::{FuncId, VmContext, VmFuncRef};
 use crate::error::Error;
@@ -208,7 +208,7 @@ unsafe extern "C" fn find(pinned: usize, return_address: usize) -> usize {
     };
     let outcome = outcome.unwrap_or_else(|panic| {
         // SAFETY: as above.
-        unsafe { activation(pinned) }.panic = Some(panic);
+        unsafe { departure(pinned) }.panic = Some(panic);
         Err(TrapCode::Host.into())
     });
     // SAFETY: as above; nothing here owns anything while it raises.

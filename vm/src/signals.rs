@@ -6,9 +6,9 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::Ordering;
 
-use crate::entry::{Activation, FAULTED, Fault, land};
+use crate::departure::{self, Fault};
+use crate::entry::{FAULTED, land};
 use crate::error::Error;
 use crate::reservation::{Access, Reservation};
 
@@ -21,39 +21,28 @@ const SIGNALS: [i32; 5] =
 const HANDLER_STACK_BYTES: usize = 64 * 1024;
 
 thread_local! {
-    /// The innermost activation of this thread. A constant initializer and no destructor: the
-    /// handler may read it at any time.
-    static CURRENT: Cell<*mut Activation> = const { Cell::new(ptr::null_mut()) };
     /// The kernel's id of this thread, once it is prepared for traps; 0 before.
     static THREAD: Cell<i32> = const { Cell::new(0) };
 }
 
 static PREVIOUS: OnceLock<[libc::sigaction; SIGNALS.len()]> = OnceLock::new();
 
-/// Makes `activation` the one that a fault on this thread ends; gives the one before.
-pub(crate) fn set_current(activation: *mut Activation) -> *mut Activation {
-    CURRENT.replace(activation)
-}
-
-/// Prepares this process and this thread for traps.
+/// Prepares this process and this thread for traps. Gives the kernel's id of the thread.
 #[inline]
-pub(crate) fn install() -> Result<(), Error> {
-    if THREAD.get() != 0 { Ok(()) } else { install_on_thread() }
-}
-
-/// The kernel's id of this thread, which is prepared for traps.
-#[inline]
-pub(crate) fn thread_id() -> i32 {
-    THREAD.get()
+pub(crate) fn install() -> Result<i32, Error> {
+    match THREAD.get() {
+        0 => install_on_thread(),
+        thread => Ok(thread),
+    }
 }
 
 #[cold]
-fn install_on_thread() -> Result<(), Error> {
+fn install_on_thread() -> Result<i32, Error> {
     PREVIOUS.get_or_init(|| SIGNALS.map(install_one));
     install_handler_stack()?;
     // SAFETY: has no preconditions.
     THREAD.set(unsafe { libc::gettid() });
-    Ok(())
+    Ok(THREAD.get())
 }
 
 fn install_one(signal: i32) -> libc::sigaction {
@@ -61,10 +50,14 @@ fn install_one(signal: i32) -> libc::sigaction {
     // SAFETY: all bits zero is a valid `sigaction`; its fields are set below.
     let mut action = unsafe { MaybeUninit::<libc::sigaction>::zeroed().assume_init() };
     action.sa_sigaction = handle as *const () as usize;
-    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    // Whoever asks wasm to stop may ask faster than the handler ends: it must not pile up on its stack.
+    if signal != crate::interrupt::SIGNAL {
+        action.sa_flags |= libc::SA_NODEFER;
+    }
     // SAFETY: `action` is complete, `previous` has room for one, and `handle` does only what is
-    // allowed in a handler: it reads a thread-local without initializer, compares, and writes to
-    // the frame that the kernel gave it.
+    // allowed in a handler: it reads an atomic, compares, reads wasm's stack, and writes to the
+    // place that is the process's and to the frame that the kernel gave it.
     let status = unsafe {
         libc::sigemptyset(&raw mut action.sa_mask);
         libc::sigaction(signal, &raw const action, previous.as_mut_ptr())
@@ -100,28 +93,24 @@ fn install_handler_stack() -> Result<(), Error> {
 
 /// The handler of all `SIGNALS`.
 unsafe extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    let activation = CURRENT.get();
     let context = context.cast::<libc::ucontext_t>();
     // SAFETY: the kernel hands a valid, exclusive frame to an `SA_SIGINFO` handler.
     let registers = unsafe { &mut (*context).uc_mcontext.gregs };
     let pc = registers[libc::REG_RIP as usize] as usize;
-    if activation.is_null() {
+    let departure = departure::at(pc);
+    if departure.is_null() {
         return chain(signal, info, context.cast());
     }
-    // SAFETY: `CURRENT` is either null or an activation further up this thread's stack, which is
-    // taken out of `CURRENT` before it ends. It is not null here.
-    let activation = unsafe { &mut *activation };
-    if pc < activation.text.0 || pc >= activation.text.1 {
+    // SAFETY: it is found by the text that this thread runs in, so the process that it belongs to
+    // runs wasm, and nobody but this handler uses its departure until wasm is left.
+    let departure = unsafe { &mut *departure };
+    let Some(entry_fp) = departure.entry_fp() else {
         return chain(signal, info, context.cast());
+    };
+    if signal == crate::interrupt::SIGNAL && !departure.take_interrupt() {
+        return;
     }
-    if signal == crate::interrupt::SIGNAL {
-        // SAFETY: the flag belongs to the process whose `enter` made this activation.
-        let is_requested = unsafe { &*activation.interrupt }.swap(false, Ordering::SeqCst);
-        if !is_requested {
-            return;
-        }
-    }
-    activation.fault = Fault {
+    departure.fault = Fault {
         pc,
         fp: registers[libc::REG_RBP as usize] as usize,
         sp: registers[libc::REG_RSP as usize] as usize,
@@ -129,10 +118,10 @@ unsafe extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *m
         address: unsafe { (*info).si_addr() } as usize,
         signal,
     };
-    activation.note_chain((activation.fault.fp, pc), activation.fault.sp);
+    departure.note_chain((departure.fault.fp, pc), departure.fault.sp);
     // Compiled code owns nothing and holds no lock, so its frames may simply be left.
-    registers[libc::REG_RSP as usize] = activation.host_sp as i64;
-    registers[libc::REG_RAX as usize] = FAULTED as i64;
+    registers[libc::REG_RSP as usize] = (entry_fp - 8) as i64;
+    registers[libc::REG_R11 as usize] = FAULTED as i64;
     registers[libc::REG_RIP as usize] = land as *const () as i64;
 }
 

@@ -20,11 +20,12 @@ use crate::value::RawValue;
 /// Bytes opened at once for functions and global slots.
 const STEP_BYTES: usize = 64 * 1024;
 /// Where the context is in the reservation.
-const CONTEXT_PLACE: usize = BELOW_MEMORY_BYTES - CONTEXT_OFFSET.unsigned_abs() as usize;
 
 /// The reservation that compiled code reaches through the pinned register.
 #[derive(Debug)]
 pub(crate) struct Space {
+    /// What the pinned register holds while wasm runs.
+    pinned: usize,
     reservation: Arc<Reservation>,
     functions: Growing,
     globals: Growing,
@@ -80,6 +81,7 @@ impl Growing {
         Ok(first)
     }
 
+    #[inline]
     fn offset(&self, index: u32) -> usize {
         assert!(index < self.len, "entry {index} of the {} does not exist", self.what);
         self.start + index as usize * 16
@@ -96,6 +98,7 @@ impl Space {
         let context_end = BELOW_MEMORY_BYTES - MEMORY_GAP_BYTES;
         reservation.set_access(context_end - context_bytes, context_bytes, Access::ReadWrite)?;
         let mut space = Space {
+            pinned: reservation.base() + BELOW_MEMORY_BYTES,
             functions: Growing {
                 what: "functions",
                 start: place(FUNCTIONS_OFFSET),
@@ -131,8 +134,9 @@ impl Space {
     }
 
     /// What the pinned register holds while wasm runs.
+    #[inline]
     pub(crate) fn pinned(&self) -> usize {
-        self.reservation.base() + BELOW_MEMORY_BYTES
+        self.pinned
     }
 
     /// Which index `address` is of, if an access to the process memory can reach it. What is below the
@@ -147,20 +151,28 @@ impl Space {
         }
     }
 
+    /// Where the context of the process's thread is.
+    #[inline]
+    pub(crate) fn context_address(&self) -> *mut VmContext {
+        self.pinned.wrapping_add_signed(CONTEXT_OFFSET as isize) as *mut VmContext
+    }
+
     /// The context of the process's thread.
+    #[inline]
     pub(crate) fn context(&self) -> &VmContext {
-        let pointer = self.reservation.pointer(CONTEXT_PLACE);
+        let pointer = self.context_address();
         // SAFETY: the page was opened by `new` and stays open; it is 64-aligned, since its
         // end is a page's and the size a multiple of 64; the kernel zeroed it, and every field
         // is an integer. Wasm, the only other writer, runs only in calls with `&mut Process`.
-        unsafe { &*pointer.cast() }
+        unsafe { &*pointer }
     }
 
     /// The context of the process's thread, to change.
+    #[inline]
     pub(crate) fn context_mut(&mut self) -> &mut VmContext {
-        let pointer = self.reservation.pointer(CONTEXT_PLACE);
+        let pointer = self.context_address();
         // SAFETY: as in `context`; `&mut self` excludes other references.
-        unsafe { &mut *pointer.cast() }
+        unsafe { &mut *pointer }
     }
 
     /// Adds `count` functions without code.
@@ -251,6 +263,11 @@ impl Space {
         // SAFETY: `offset` checked that the entry exists, so its page is open; the array starts on
         // a page and entries are 16 bytes, so the pointer is aligned; all bits are a `VmFuncRef`.
         unsafe { ptr::read(pointer) }
+    }
+
+    /// Where stands what a function id leads to. It stands there for good.
+    pub(crate) fn function_address(&self, func: FuncId) -> *const VmFuncRef {
+        self.reservation.pointer(self.functions.offset(func.0)).cast()
     }
 
     /// Changes what a function id leads to.

@@ -11,6 +11,7 @@ const GUARD_BYTES: usize = 256 * 1024;
 /// A stack for wasm.
 #[derive(Debug)]
 pub(crate) struct Stack {
+    top: usize,
     reservation: Reservation,
 }
 
@@ -20,12 +21,13 @@ impl Stack {
         let usable = size_bytes.next_multiple_of(PAGE_BYTES) + HOST_STACK_BYTES;
         let reservation = Reservation::new(GUARD_BYTES + usable, "stack")?;
         reservation.set_access(GUARD_BYTES, usable, Access::ReadWrite)?;
-        Ok(Stack { reservation })
+        Ok(Stack { top: reservation.base() + reservation.len(), reservation })
     }
 
     /// Where it starts; it grows down from there.
+    #[inline]
     pub(crate) fn top(&self) -> usize {
-        self.reservation.base() + self.reservation.len()
+        self.top
     }
 
     /// First address that may be read, and one past the last.

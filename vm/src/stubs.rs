@@ -4,6 +4,10 @@ use crate::code::Code;
 use crate::types::FuncType;
 
 /// Makes the two kinds of code that lead in and out of wasm. The compiler implements it.
+///
+/// The runtime itself relies on where the compiler's functions have their values: parameters as in the
+/// platform's C convention (rdi, rsi, rdx, rcx, r8, r9; xmm0 to xmm7), results in rax, rcx, rdx, rsi, rdi,
+/// r8, r9, r10 and in xmm0 to xmm7. They keep rbp, rsp and r15, and no other register.
 pub trait Stubs: Send + Sync {
     /// Code with the platform's C convention, `(code: *const u8, values: *mut RawValue)`: takes
     /// the arguments for `ty` from `values`, calls `code`, leaves the results in `values`. The
@@ -13,8 +17,4 @@ pub trait Stubs: Send + Sync {
     /// A wasm function of type `ty` that hands its arguments to the host function with this
     /// number through `Builtin::HostCall`.
     fn host_call(&self, ty: &FuncType, host_function: u32) -> Code;
-
-    /// A wasm function of type `ty` that hands its arguments to a host function through
-    /// `Builtin::DirectHostCall`. The type has numbers alone and at most one result.
-    fn direct_host_call(&self, ty: &FuncType, direct: usize) -> Code;
 }

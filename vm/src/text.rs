@@ -10,6 +10,7 @@ use crate::code::{
     Code, CodeStore, InlinedPlace, Relocation, RelocationKind, TRAP_AT_RETURN, TrapCode,
 };
 use crate::context::FuncId;
+use crate::departure::TEXT_UNIT_BYTES;
 use crate::error::Error;
 use crate::instance::{InstanceId, TagId};
 use crate::plt::{self, PLT_BYTES, Plt};
@@ -33,6 +34,8 @@ pub(crate) enum Owner {
     Instance(InstanceId),
     /// A way in or out of wasm.
     Stub,
+    /// A way out that makes no frame.
+    Thunk,
 }
 
 /// What code is to its function.
@@ -196,7 +199,8 @@ impl HandlerCache {
 
 impl Text {
     pub(crate) fn new() -> Result<Self, Error> {
-        let reservation = Reservation::new(TEXT_BYTES_MAX + PLT_BYTES, "machine code")?;
+        let reservation =
+            Reservation::aligned(TEXT_BYTES_MAX + PLT_BYTES, TEXT_UNIT_BYTES, "machine code")?;
         let base = reservation.base();
         let lasting = 0..TEXT_BYTES_MAX - PROVISIONAL_BYTES;
         let provisional = lasting.end..TEXT_BYTES_MAX;

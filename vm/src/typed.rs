@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use crate::code::TrapCode;
 use crate::context::{FuncId, VmFuncRef};
+use crate::entry::{Arguments, INT_PARAMS, Returned, is_int};
 use crate::error::Error;
 use crate::process::Process;
 use crate::trap::{Stop, Trap};
@@ -16,7 +17,7 @@ const VALUES_MAX: usize = 8;
 
 /// A type of the host's that is a wasm value. Integers of either sign are the wasm integer of
 /// their size, and `u128` is `v128`.
-pub trait WasmValue: Copy {
+pub trait WasmValue: Copy + sealed::Value {
     /// What it is in wasm.
     const TYPE: ValType;
 
@@ -27,9 +28,21 @@ pub trait WasmValue: Copy {
     fn from_raw(raw: RawValue) -> Self;
 }
 
+/// Calls rely on it that what is said of types and what is done with values agrees.
+mod sealed {
+    pub trait Value {}
+    pub trait Params {}
+    pub trait Results {}
+    impl Params for () {}
+    impl Results for () {}
+    impl<T: Value> Results for T {}
+}
+
 macro_rules! wasm_values {
     ($($ty:ty = $wasm:ident, |$raw:ident| $from:expr;)*) => {
-        $(impl WasmValue for $ty {
+        $(impl sealed::Value for $ty {}
+
+        impl WasmValue for $ty {
             const TYPE: ValType = ValType::$wasm;
 
             #[inline]
@@ -56,21 +69,30 @@ wasm_values! {
 }
 
 /// What a function takes: a tuple of values.
-pub trait Params {
+pub trait Params: sealed::Params {
     /// The values' types.
     fn types() -> Vec<ValType>;
 
     /// Writes the values to the first of these slots, which are enough.
     fn store(self, slots: &mut [RawValue; VALUES_MAX]);
+
+    /// Whether all of them go in registers.
+    const IS_IN_REGISTERS: bool;
+
+    /// Puts the values in registers.
+    fn pass(self, arguments: &mut Arguments);
 }
 
 /// What a function gives: nothing, a value, or a tuple of values.
-pub trait Results {
+pub trait Results: sealed::Results {
     /// The values' types.
     fn types() -> Vec<ValType>;
 
     /// Reads the values from the first of these slots.
     fn load(slots: &[RawValue; VALUES_MAX]) -> Self;
+
+    /// Reads the values from registers.
+    fn take(returned: &mut Returned) -> Self;
 }
 
 impl<T: WasmValue> Results for T {
@@ -82,6 +104,11 @@ impl<T: WasmValue> Results for T {
     fn load(slots: &[RawValue; VALUES_MAX]) -> Self {
         T::from_raw(slots[0])
     }
+
+    #[inline]
+    fn take(returned: &mut Returned) -> Self {
+        returned.take()
+    }
 }
 
 impl Params for () {
@@ -91,6 +118,11 @@ impl Params for () {
 
     #[inline]
     fn store(self, _: &mut [RawValue; VALUES_MAX]) {}
+
+    const IS_IN_REGISTERS: bool = true;
+
+    #[inline]
+    fn pass(self, _: &mut Arguments) {}
 }
 
 impl Results for () {
@@ -100,11 +132,16 @@ impl Results for () {
 
     #[inline]
     fn load(_: &[RawValue; VALUES_MAX]) -> Self {}
+
+    #[inline]
+    fn take(_: &mut Returned) -> Self {}
 }
 
 macro_rules! tuples {
     ($(($($name:ident $position:tt),+))*) => {
         $(
+            impl<$($name: WasmValue),+> sealed::Params for ($($name,)*) {}
+
             impl<$($name: WasmValue),+> Params for ($($name,)*) {
                 fn types() -> Vec<ValType> {
                     vec![$($name::TYPE),+]
@@ -114,7 +151,17 @@ macro_rules! tuples {
                 fn store(self, slots: &mut [RawValue; VALUES_MAX]) {
                     $(slots[$position] = self.$position.into_raw();)*
                 }
+
+                const IS_IN_REGISTERS: bool =
+                    0 $(+ is_int($name::TYPE) as usize)+ <= INT_PARAMS;
+
+                #[inline]
+                fn pass(self, arguments: &mut Arguments) {
+                    $(arguments.push(self.$position);)*
+                }
             }
+
+            impl<$($name: WasmValue),+> sealed::Results for ($($name,)*) {}
 
             impl<$($name: WasmValue),+> Results for ($($name,)*) {
                 fn types() -> Vec<ValType> {
@@ -124,6 +171,11 @@ macro_rules! tuples {
                 #[inline]
                 fn load(slots: &[RawValue; VALUES_MAX]) -> Self {
                     ($($name::from_raw(slots[$position]),)*)
+                }
+
+                #[inline]
+                fn take(returned: &mut Returned) -> Self {
+                    ($(returned.take::<$name>(),)*)
                 }
             }
         )*
@@ -145,6 +197,8 @@ tuples! {
 pub struct TypedFunc<P, R> {
     func: FuncId,
     type_id: TypeId,
+    /// Where the process says what `func` leads to.
+    function: *const VmFuncRef,
     /// The trampoline for the type.
     entry: usize,
     /// The process that all these belong to: [`Process::serial`].
@@ -168,7 +222,8 @@ impl Process {
             return Err(Error::TypedFunc { func: self.func_name(func), expected, found });
         }
         let entry = self.entry_trampoline(type_id)?;
-        Ok(TypedFunc { func, type_id, entry, process: self.serial, signature: PhantomData })
+        let (function, process) = (self.space.function_address(func), self.serial);
+        Ok(TypedFunc { func, type_id, function, entry, process, signature: PhantomData })
     }
 }
 
@@ -181,26 +236,56 @@ impl<P: Params, R: Results> TypedFunc<P, R> {
     /// # Panics
     /// If `process` is not the one that the function was taken from, or the function has no code
     /// yet.
-    #[inline]
+    #[inline(always)]
     pub fn call(&self, process: &mut Process, params: P) -> Result<R, Stop> {
         assert!(process.serial == self.process, "a function is called in another process");
-        let VmFuncRef { code, type_id, .. } = process.space.function(self.func);
+        // SAFETY: it is in the process's array of functions, which lives as long as the process, and
+        // that is this one. Wasm, and who places code, has it only while they have the process.
+        let VmFuncRef { code, type_id, .. } = unsafe { self.function.read() };
         // Ids are given out again: what is there now may be of another type.
         if type_id != self.type_id {
-            return Err(process.unloaded(self.func).unwrap_or_else(|| unloaded(self.func)));
+            return Err(unloaded(process, self.func));
         }
         assert!(code != 0, "a function is called before it is linked");
+        if !P::IS_IN_REGISTERS || process.is_in_wasm() {
+            return self.call_otherwise(process, code, params);
+        }
+        let mut arguments = Arguments::new();
+        params.pass(&mut arguments);
+        // SAFETY: the function's type was compared with `P` and `R` when it was taken from the process,
+        // and is that one still. No wasm runs.
+        let mut returned = unsafe { process.enter_outermost(code, &arguments) }?;
+        Ok(R::take(&mut returned))
+    }
+
+    /// The calls that are no loop's: by host functions, and of functions with many parameters.
+    #[inline(never)]
+    fn call_otherwise(&self, process: &mut Process, code: usize, params: P) -> Result<R, Stop> {
+        if P::IS_IN_REGISTERS {
+            let mut arguments = Arguments::new();
+            params.pass(&mut arguments);
+            // SAFETY: as in `call`. A host function runs.
+            let mut returned = unsafe { process.enter_nested(code, &arguments) }?;
+            return Ok(R::take(&mut returned));
+        }
         let mut slots = [RawValue::ZERO; VALUES_MAX];
         params.store(&mut slots);
-        process.enter(self.entry, code, &mut slots)?;
+        process.enter_with_slots(self.entry, code, &mut slots)?;
         Ok(R::load(&slots))
     }
 }
 
 #[cold]
-fn unloaded(func: FuncId) -> Stop {
-    Trap::new(TrapCode::UndefinedSymbol, format!("function {} was unloaded", func.0)).into()
+fn unloaded(process: &Process, func: FuncId) -> Stop {
+    process.unloaded(func).unwrap_or_else(|| {
+        Trap::new(TrapCode::UndefinedSymbol, format!("function {} was unloaded", func.0)).into()
+    })
 }
+
+// SAFETY: the address in it is read only with the process at hand that it is of.
+unsafe impl<P, R> Send for TypedFunc<P, R> {}
+// SAFETY: as above.
+unsafe impl<P, R> Sync for TypedFunc<P, R> {}
 
 impl<P, R> Clone for TypedFunc<P, R> {
     fn clone(&self) -> Self {

@@ -230,7 +230,7 @@ impl Process {
         let owners = self.frames().into_iter().filter_map(|(_, pc)| {
             match self.text.locate(pc, true)?.owner {
                 Owner::Instance(id) => Some(id),
-                Owner::Stub => None,
+                Owner::Stub | Owner::Thunk => None,
             }
         });
         owners.collect()

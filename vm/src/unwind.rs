@@ -5,7 +5,6 @@ use std::mem::offset_of;
 
 use crate::code::TrapCode;
 use crate::context::VmContext;
-use crate::entry::Activation;
 use crate::error::Error;
 use crate::instance::TagId;
 use crate::process::Process;
@@ -147,12 +146,7 @@ impl Process {
 
     /// Where the exception goes on, or how wasm ends if nobody in this activation takes it. `trap`
     /// tells where it was thrown, if it has come out of an inner activation.
-    pub(crate) fn unwind(
-        &mut self,
-        handle: u32,
-        activation: &mut Activation,
-        trap: Option<Box<Trap>>,
-    ) -> Result<Landing, Stop> {
+    pub(crate) fn unwind(&mut self, handle: u32, trap: Option<Box<Trap>>) -> Result<Landing, Stop> {
         let Some((tag, values)) = self.exceptions.get(handle) else {
             return Err(TrapCode::NullReference.into());
         };
@@ -174,9 +168,9 @@ impl Process {
         let trap = trap.unwrap_or_else(|| {
             let mut trap = Trap::new(TrapCode::UncaughtException, format!("tag {}", tag.0));
             if let Some((_, passed)) = self.exceptions.unwinding(handle) {
-                activation.note_thrown(passed, call);
+                self.departure.get_mut().note_thrown(passed, call);
             }
-            self.walk(&mut trap, activation, false);
+            self.walk(&mut trap, false);
             Box::new(trap)
         });
         self.exceptions.hold(handle, true);

@@ -12,10 +12,6 @@ use dynvm_wasi::{Builder, Wasi};
 struct NoStubs;
 
 impl Stubs for NoStubs {
-    fn direct_host_call(&self, _: &FuncType, _: usize) -> Code {
-        unreachable!("nothing here is run")
-    }
-
     fn entry(&self, _: &FuncType) -> Code {
         Code::default()
     }

@@ -106,11 +106,6 @@ impl Stubs for KeptStubs {
         let compile = || self.compiler.host_call(ty, host_function);
         self.find(format!("host_call {host_function} {ty}"), compile)
     }
-
-    /// Holds an address of this very run.
-    fn direct_host_call(&self, ty: &FuncType, direct: usize) -> Code {
-        self.compiler.direct_host_call(ty, direct)
-    }
 }
 
 fn encode(name: &blake3::Hash, known: &Known) -> Vec<u8> {
