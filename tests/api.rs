@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use dynvm::loader::Handle;
+use dynvm::loader::{Flags, Handle};
 use dynvm::vm::value::Value;
 use dynvm::{Error, Options, Runtime};
 
@@ -64,4 +64,24 @@ fn a_missing_program_is_an_error() {
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("it was loaded"),
     }
+}
+
+#[test]
+fn all_names_of_a_file_are_one_library() {
+    let (directory, path) = module(r#"(module (@dylink.0 (mem-info (memory 0 0))))"#);
+    let library = directory.path().join("liba.so");
+    fs::write(&library, wat::parse_str(r#"(module (@dylink.0))"#).expect("a module"))
+        .expect("the library is written");
+    let symbolic = directory.path().join("libsymbolic.so");
+    std::os::unix::fs::symlink("liba.so", &symbolic).expect("linked");
+    let hard = directory.path().join("libhard.so");
+    fs::hard_link(&library, &hard).expect("linked");
+    let copy = directory.path().join("libcopy.so");
+    fs::copy(&library, &copy).expect("copied");
+
+    let mut runtime = Runtime::open(&path, &Options::default()).expect("it loads");
+    let mut open = |path: &PathBuf| runtime.open_library(path, Flags::NOW).expect("it loads");
+    let handle = open(&library);
+    assert_eq!([&symbolic, &hard].map(&mut open), [handle; 2]);
+    assert_ne!(open(&copy), handle);
 }

@@ -1,8 +1,10 @@
 //! A load that fails leaves all as it was, whichever phase it fails in, and the next one succeeds.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
+use dynvm::jit::CompileTime;
 use dynvm::loader::Flags;
 use dynvm::vm::value::Value;
 use dynvm::{Library, Options, Runtime};
@@ -48,6 +50,8 @@ const MESSAGES: [&str; 9] = [
 
 struct World {
     runtime: Runtime,
+    /// Whether what is opened is stopped as soon as it runs.
+    is_interrupted: bool,
     directory: tempfile::TempDir,
 }
 
@@ -58,8 +62,30 @@ struct State {
     table: Vec<(u32, u32)>,
 }
 
+/// A function that no compiler makes, and the compiler does not take: 50,000 locals in 340 loops.
+fn too_large() -> String {
+    let mut text = String::from("(func $huge (export \"huge\") (result i32) (local");
+    text.push_str(&" i32".repeat(50_000));
+    text.push(')');
+    text.push_str(&"loop ".repeat(340));
+    for local in 0..50_000 {
+        write!(text, "(drop (local.get {local}))").expect("a string takes all text");
+    }
+    text.push_str(&"end ".repeat(340));
+    text.push_str("(i32.const 1))");
+    text
+}
+
+/// Constructors that do not return, and what `open` says of them.
+const CONSTRUCTORS: [(&str, &str, &str); 4] = [
+    ("trapping", "unreachable", "wasm trap: unreachable\n  #0 trapping.so!__wasm_call_ctors+0x"),
+    ("exiting", "(call $exit (i32.const 3))", "exit with status 3"),
+    ("throwing", "(throw $thrown (i32.const 5))", "wasm trap: uncaught exception: tag 0\n  #0 "),
+    ("interrupted", "(loop $again (br $again))", "wasm trap: interrupted\n  #0 "),
+];
+
 impl World {
-    fn new() -> World {
+    fn new(compile: CompileTime) -> World {
         let directory = tempfile::tempdir().expect("a directory");
         let world = |name: &str, bytes: Vec<u8>| {
             fs::write(directory.path().join(name), bytes).expect("written");
@@ -83,9 +109,33 @@ impl World {
                 wat::parse_str(format!("{library}{rest})")).expect("a module"),
             );
         }
-        let options = Options { memory_bytes_max: Some(16 << 20), ..Options::default() };
+        let huge = too_large();
+        let module = |text: String| wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"));
+        world("compile.so", module(format!("{LIBRARY}{huge})")));
+        world("needed.so", module(format!("{dependency}{huge})")));
+        let needing = LIBRARY.replace(r#"(needed "dependency.so")"#, r#"(needed "needed.so")"#);
+        world("compile_needed.so", module(format!("{needing})")));
+        for (name, constructor, _) in CONSTRUCTORS {
+            // What stopped has registered a destructor, which must not run.
+            let imports = r#"(import "env" "__cxa_atexit" (func $register (param i32 i32 i32) (result i32)))
+                (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+                (import "GOT.func""#;
+            let library = LIBRARY.replace(r#"(import "GOT.func""#, imports);
+            let text = format!(
+                r#"{library} (tag $thrown (param i32))
+                (elem (i32.add (global.get $table) (i32.const 2)) $destruct)
+                (func $destruct unreachable)
+                (func (export "__wasm_call_ctors")
+                    (drop (call $register (i32.add (global.get $table) (i32.const 2)) (i32.const 0)
+                        (global.get $memory)))
+                    {constructor}))"#
+            );
+            world(&format!("{name}.so"), module(text));
+        }
+        let options = Options { memory_bytes_max: Some(16 << 20), compile, ..Options::default() };
         let runtime = Runtime::open(&directory.path().join("main.wasm"), &options);
-        World { runtime: runtime.unwrap_or_else(|error| panic!("{error}")), directory }
+        let runtime = runtime.unwrap_or_else(|error| panic!("{error}"));
+        World { runtime, is_interrupted: false, directory }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -117,23 +167,147 @@ impl World {
     }
 }
 
+/// Opening `name` fails, with `message` in what it says, and changes nothing: not what is loaded nor
+/// what is in the table, and what the first failure took of memory serves the second one.
+#[track_caller]
+fn check_failure(world: &mut World, name: &str, message: &str) {
+    let mut len = None;
+    for flags in [Flags::NOW, Flags(Flags::NOW.0 | Flags::GLOBAL.0 | Flags::NODELETE.0)] {
+        let before = world.state();
+        let path = world.path(&format!("{name}.so"));
+        if world.is_interrupted {
+            world.runtime.loader().process().interrupter().interrupt();
+        }
+        let error = world.runtime.open_library(&path, flags).expect_err(name).to_string();
+        assert!(error.contains(message), "{name}: expected `{message}`, found `{error}`");
+        assert_eq!(world.state(), before, "{name}");
+        world.open_good();
+        assert_eq!(world.state(), before, "{name}");
+        assert_eq!(world.len(), len.unwrap_or(world.len()), "{name}");
+        len = Some(world.len());
+    }
+}
+
 #[test]
 fn every_phase_can_fail_and_nothing_stays() {
-    let mut world = World::new();
-    world.open_good();
-    for ((name, _), message) in FAILURES.iter().zip(MESSAGES) {
-        let mut len = None;
-        for flags in [Flags::NOW, Flags(Flags::NOW.0 | Flags::GLOBAL.0 | Flags::NODELETE.0)] {
-            let before = world.state();
-            let path = world.path(&format!("{name}.so"));
-            let error = world.runtime.open_library(&path, flags).expect_err(name).to_string();
-            assert!(error.contains(message), "{name}: expected `{message}`, found `{error}`");
-            assert_eq!(world.state(), before, "{name}");
-            world.open_good();
-            assert_eq!(world.state(), before, "{name}");
-            // What the first failure took serves the second one.
-            assert_eq!(world.len(), len.unwrap_or(world.len()), "{name}");
-            len = Some(world.len());
+    for compile in [CompileTime::Lazy, CompileTime::Eager] {
+        let mut world = World::new(compile);
+        world.open_good();
+        for ((name, _), message) in FAILURES.iter().zip(MESSAGES) {
+            check_failure(&mut world, name, message);
         }
     }
+}
+
+const TOO_LARGE: &str =
+    "cannot compile function `huge`: it has 50000 locals in 340 loops, a product above 16777216";
+
+#[test]
+fn what_cannot_be_compiled_is_not_opened() {
+    let mut world = World::new(CompileTime::Eager);
+    world.open_good();
+    check_failure(&mut world, "compile", &format!("cannot compile `compile.so`: {TOO_LARGE}"));
+    // What was compiled before goes too.
+    check_failure(
+        &mut world,
+        "compile_needed",
+        &format!("cannot compile `needed.so`: {TOO_LARGE}"),
+    );
+}
+
+#[test]
+fn what_is_compiled_later_fails_when_it_is_called() {
+    let mut world = World::new(CompileTime::Lazy);
+    world.open_good();
+    let before = world.state();
+    let library = world.runtime.open_library(&world.path("compile.so"), Flags::NOW);
+    let library = library.expect("nothing is compiled yet");
+    let pointer = |world: &mut World, name: &str| {
+        world.runtime.symbol(library, name).expect("it is defined").to_string()
+    };
+    let huge = pointer(&mut world, "huge");
+    for _ in 0..2 {
+        let error = world.runtime.invoke("call", std::slice::from_ref(&huge)).expect_err("huge");
+        assert!(error.to_string().contains(TOO_LARGE), "{error}");
+    }
+    // Its neighbours can be called.
+    let f = pointer(&mut world, "f");
+    assert_eq!(world.runtime.invoke("call", &[f]).expect("it returns"), [Value::I32(7)]);
+    world.runtime.close_library(library).expect("it closes");
+    world.open_good();
+    assert_eq!(world.state(), before);
+}
+
+#[test]
+fn a_library_whose_constructor_stops_goes_again() {
+    for compile in [CompileTime::Lazy, CompileTime::Eager] {
+        let mut world = World::new(compile);
+        world.open_good();
+        for (name, _, message) in CONSTRUCTORS {
+            world.is_interrupted = name == "interrupted";
+            check_failure(&mut world, name, &format!("failed during its constructors: {message}"));
+        }
+    }
+}
+
+/// A library that needs what `needed` names, with `room` for `mem-info`.
+fn library_with(room: &str, needed: &str) -> Vec<u8> {
+    let library = LIBRARY.replace("(memory 4096 4) (table 3 0)", room);
+    let library = library.replace(r#"(needed "dependency.so")"#, &format!("(needed {needed})"));
+    wat::parse_str(format!("{library})")).expect("a module")
+}
+
+#[test]
+fn what_no_linker_wrote_is_not_opened() {
+    let mut world = World::new(CompileTime::Lazy);
+    world.open_good();
+    let good = library_with("(memory 4096 4) (table 3 0)", r#""dependency.so""#);
+    let needs_all: String = (0..65_535).map(|number| format!(r#""n{number}.so" "#)).collect();
+    let late = r#"(module (import "env" "memory" (memory 0))
+        (@custom "dylink.0" (after import) "\01\04\00\00\00\00"))"#;
+    let endless = r#"(module (@custom "dylink.0" (before first) "\02\06\ff\ff\ff\ff\0f\00"))"#;
+    let module = |text: &str| wat::parse_str(text).expect("a module");
+    let room = |room: &str| library_with(room, r#""dependency.so""#);
+    let malformed = [
+        ("empty", Vec::new(), "not a WebAssembly module"),
+        ("cut", good[..good.len() / 2].to_vec(), "invalid module: unexpected end"),
+        ("cut_header", good[..6].to_vec(), "not a WebAssembly module"),
+        ("magic", [b"\x7fELF", &good[4..]].concat(), "not a WebAssembly module"),
+        ("version", [&good[..4], &[2, 0, 0, 0], &good[8..]].concat(), "unknown binary version"),
+        ("late", module(late), "is not the first section of the module"),
+        ("endless", module(endless), "the `dylink.0` section ends inside"),
+        ("much", room("(memory 4294967295 4) (table 3 0)"), "is too large: the limit is 16777216"),
+        ("aligned", room("(memory 16 31) (table 3 0)"), "is too large: the limit is 16777216"),
+        ("unaligned", room("(memory 16 32) (table 3 0)"), "an alignment of memory up to 2^31"),
+        ("wide", room("(memory 16 4) (table 4294967295 0)"), "table"),
+        ("wide_aligned", room("(memory 16 4) (table 1 31)"), "table"),
+        ("needs_all", library_with("(memory 16 4) (table 3 0)", &needs_all), "cannot find `n0.so`"),
+        (
+            "nul",
+            library_with("(memory 16 4) (table 3 0)", r#""a\00b""#),
+            "the name of a needed library",
+        ),
+        (
+            "nameless",
+            library_with("(memory 16 4) (table 3 0)", r#""""#),
+            "the name of a needed library",
+        ),
+    ];
+    for (name, bytes, message) in malformed {
+        fs::write(world.path(&format!("{name}.so")), bytes).expect("written");
+        check_failure(&mut world, name, message);
+    }
+}
+
+#[test]
+fn a_library_can_need_itself() {
+    let mut world = World::new(CompileTime::Lazy);
+    world.open_good();
+    let before = world.state();
+    let bytes = library_with("(memory 16 4) (table 3 0)", r#""self.so" "dependency.so" "self.so""#);
+    fs::write(world.path("self.so"), bytes).expect("written");
+    let library = world.runtime.open_library(&world.path("self.so"), Flags::NOW).expect("it loads");
+    assert_eq!(world.runtime.libraries().len(), before.libraries.len() + 2);
+    world.runtime.close_library(library).expect("it closes");
+    assert_eq!(world.state(), before);
 }

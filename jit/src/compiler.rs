@@ -1,5 +1,6 @@
 //! The compiler: functions of an instance, in parallel, to machine code.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -202,14 +203,15 @@ impl Compiler {
         Policy { definitions, instance: unit.instance() }
     }
 
+    /// Compiles one function. A mistake of the compiler's is an error too: what is loaded already
+    /// goes on, and somebody may wait for this function.
     pub(crate) fn compile_with(
         &self,
         worker: &mut Worker,
         unit: &Unit,
         func: DefinedFuncIndex,
     ) -> Result<Code, CompileError> {
-        self.translate(worker, unit, func, None)?;
-        self.emit(worker).map_err(|message| failed(unit.instance(), func, message))
+        self.compile_part(worker, unit, func, None)
     }
 
     /// The rest of a call of the function that is in the loop at this offset of the module: what
@@ -221,8 +223,25 @@ impl Compiler {
         func: DefinedFuncIndex,
         loop_offset: u32,
     ) -> Result<Code, CompileError> {
-        self.translate(worker, unit, func, Some(loop_offset))?;
-        self.emit(worker).map_err(|message| failed(unit.instance(), func, message))
+        self.compile_part(worker, unit, func, Some(loop_offset))
+    }
+
+    fn compile_part(
+        &self,
+        worker: &mut Worker,
+        unit: &Unit,
+        func: DefinedFuncIndex,
+        loop_offset: Option<u32>,
+    ) -> Result<Code, CompileError> {
+        let compile = AssertUnwindSafe(|| {
+            self.translate(worker, unit, func, loop_offset)?;
+            self.emit(worker).map_err(|message| failed(unit.instance(), func, message))
+        });
+        let code = catch_unwind(compile).unwrap_or_else(|_| {
+            Err(failed(unit.instance(), func, "the compiler panicked".to_owned()))
+        });
+        // Half a function is left in it.
+        code.inspect_err(|_| *worker = Worker::default())
     }
 
     /// Code that is made at once, if the baseline compiler knows all that the function uses.

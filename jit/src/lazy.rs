@@ -14,13 +14,12 @@
 //! ```
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::baseline::Often;
-use crate::compiler::{Compiler, Worker, failed, has_loop};
+use crate::compiler::{Compiler, Worker, has_loop};
 use crate::error::CompileError;
 use crate::unit::Unit;
 use crate::vm::code::{Code, TrapCode};
@@ -452,7 +451,7 @@ impl LazyCompiler {
         let (unit, index) = state.take(func);
         drop(state);
         let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
-        let code = self.shared.compile(&mut worker, &unit, index, None);
+        let code = self.shared.compiler.compile_with(&mut worker, &unit, index);
         drop(worker);
         let has_loop = has_loop(unit.instance(), index);
         let callees = self.shared.finish(func, &unit, code, true)?;
@@ -517,12 +516,12 @@ impl Shared {
     fn work_on(&self, worker: &mut Worker, (task, unit, index): Work) {
         match task {
             Task::Function(func) => {
-                let code = self.compile(worker, &unit, index, None);
+                let code = self.compiler.compile_with(worker, &unit, index);
                 // Who calls the function hears of the error.
                 let _ = self.finish(func, &unit, code, false);
             }
             Task::Loop(func, offset) => {
-                let code = self.compile(worker, &unit, index, Some(offset));
+                let code = self.compiler.compile_from_loop(worker, &unit, index, offset);
                 self.finish_loop((func, offset), &unit, code.ok());
             }
         }
@@ -537,24 +536,6 @@ impl Shared {
         if is_here && let Some(it) = state.loops.get_mut(&key) {
             *it = code.map_or(LoopCode::Failed, LoopCode::Ready);
         }
-    }
-
-    /// A function's code. A mistake of the compiler's is an error too: somebody may wait for this.
-    fn compile(
-        &self,
-        worker: &mut Worker,
-        unit: &Unit,
-        func: DefinedFuncIndex,
-        loop_offset: Option<u32>,
-    ) -> Result<Code, CompileError> {
-        let compile = AssertUnwindSafe(|| match loop_offset {
-            None => self.compiler.compile_with(worker, unit, func),
-            Some(offset) => self.compiler.compile_from_loop(worker, unit, func, offset),
-        });
-        catch_unwind(compile).unwrap_or_else(|_| {
-            *worker = Worker::default();
-            Err(failed(unit.instance(), func, "the compiler panicked".to_owned()))
-        })
     }
 
     fn wait_for_work(&self) -> Option<Work> {

@@ -20,6 +20,7 @@ mod table;
 mod variable;
 
 use std::collections::HashMap;
+use std::fmt;
 
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
@@ -47,10 +48,62 @@ pub fn trap_code(code: vm::code::TrapCode) -> TrapCode {
     TrapCode::unwrap_user(code as u8)
 }
 
+/// Most values that the locals of a function can become at the heads of its loops, each local at
+/// each head. One of 50,000 locals and 340 loops takes 250 kB of wasm, and hours to compile; what
+/// compilers make has a thousandth of that.
+const LOOP_VALUES_MAX: u64 = 1 << 24;
+/// Least bytes of a loop: its start, its type, its end.
+const LOOP_BYTES_MIN: u64 = 3;
+
+/// Why a valid body is not translated.
+pub(crate) enum Untranslated {
+    /// It is not a valid one.
+    Invalid(wasmparser::Error),
+    /// It would become too many values.
+    TooLarge { locals: u64, loops: u64 },
+}
+
+impl From<wasmparser::Error> for Untranslated {
+    fn from(error: wasmparser::Error) -> Self {
+        Untranslated::Invalid(error)
+    }
+}
+
+impl fmt::Display for Untranslated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Untranslated::Invalid(error) => error.fmt(f),
+            Untranslated::TooLarge { locals, loops } => write!(
+                f,
+                "it has {locals} locals in {loops} loops, a product above {LOOP_VALUES_MAX}"
+            ),
+        }
+    }
+}
+
+/// An error if the body is larger than what can be compiled in any time.
+fn check_size(body: &FunctionBody<'_>) -> Result<(), Untranslated> {
+    let counts = body.get_locals_reader()?.into_iter().map(|group| group.map(|group| group.0));
+    let locals: u64 = counts.sum::<wasmparser::Result<u32>>()?.into();
+    let bytes = body.range().end - body.range().start;
+    if locals * (bytes / LOOP_BYTES_MIN) <= LOOP_VALUES_MAX {
+        return Ok(());
+    }
+    let mut loops = 0;
+    for operator in body.get_operators_reader()? {
+        loops += u64::from(matches!(operator?, Operator::Loop { .. }));
+    }
+    if locals * loops > LOOP_VALUES_MAX {
+        return Err(Untranslated::TooLarge { locals, loops });
+    }
+    Ok(())
+}
+
 /// Translates the body of a function into `func`, which must be empty. With `loop_offset` it is the
 /// rest of a call of the function that is in the loop at this offset of the module: its parameter is
-/// the frame pointer of baseline code, below which the locals are.
-pub fn translate(
+/// the frame pointer of baseline code, below which the locals are. On error what is left in
+/// `builder_context` is of no use.
+pub(crate) fn translate(
     policy: Policy<'_>,
     index: DefinedFuncIndex,
     loop_offset: Option<u32>,
@@ -58,7 +111,7 @@ pub fn translate(
     func: &mut ir::Function,
     builder_context: &mut FunctionBuilderContext,
     inlined: &mut Inlined,
-) -> wasmparser::Result<()> {
+) -> Result<(), Untranslated> {
     let module = &*policy.instance.module;
     let func_index = FuncIndex(module.imported_functions + index.0);
     let ty = module.func_type(func_index);
@@ -72,6 +125,7 @@ pub fn translate(
     let range = module.bodies[index.index()].clone();
     let reader = BinaryReader::new(&module.bytes[range.clone()], range.start as u64);
     let body = FunctionBody::new(reader);
+    check_size(&body)?;
 
     let builder = FunctionBuilder::new(func, builder_context);
     let budget = Budget::new(id, range.len());

@@ -43,6 +43,20 @@ fn unload_all_unused(shared: &Mutex<Linker>, process: &mut Process) -> Result<()
     }
 }
 
+/// Gives back the handle of `root`, whose constructors stopped, and unloads what nothing holds. With
+/// `unpin` it is not kept for ever either. No code of the guest's runs: what is registered as a
+/// destructor is forgotten with its dso.
+pub(crate) fn abandon(linker: &mut Linker, process: &mut Process, root: DsoId, unpin: bool) {
+    if let Some(dso) = linker.map.find_mut(root) {
+        dso.opened = dso.opened.saturating_sub(1);
+        dso.is_pinned &= !unpin || dso.dyninfo().is_some();
+    }
+    linker.map.reconstruct();
+    let unused: Vec<DsoId> = retire_unused(linker, process).into_iter().map(|(id, _)| id).collect();
+    linker.destructors.forget(&unused);
+    linker.unload(process, &unused);
+}
+
 /// Finds the dsos that nothing holds, in the order of their destruction, and hides them: nobody
 /// opens them any longer, and what is loaded while their destructors run is not bound to them. For
 /// `dlsym` each is where it was until its own have run, as in glibc.

@@ -341,6 +341,7 @@ fn load(
         is_start: false,
         // Others hold addresses in such a module that nobody counts.
         is_pinned: matches!(dialect, Dialect::Dyninfo(_)),
+        is_stopped: false,
         dialect,
         bound_to: Vec::new(),
         dependencies: Arc::from([]),

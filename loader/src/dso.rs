@@ -108,6 +108,8 @@ pub struct Dso {
     pub is_start: bool,
     /// `RTLD_NODELETE`, or something of start-up is bound to it: it is never unloaded.
     pub is_pinned: bool,
+    /// Whether its constructors were started and did not return.
+    pub is_stopped: bool,
     /// Dsos that its code is bound to, or whose table slots it knows, besides [`Dso::dependencies`]
     /// and what never goes: they stay as long as it does.
     pub bound_to: Vec<DsoId>,

@@ -28,26 +28,38 @@ impl fmt::Display for Location {
     }
 }
 
-/// Debug information of each dso that was asked about; `None` for those without.
+/// Debug information of each dso that was asked about, which may have gone since.
 #[derive(Default)]
 pub(crate) struct SourceLines {
-    by_dso: HashMap<String, Option<Context<Slice>>>,
+    by_dso: HashMap<String, Lines>,
+}
+
+struct Lines {
+    /// `None` without debug information.
+    context: Option<Context<Slice>>,
+    module: Arc<Module>,
 }
 
 impl SourceLines {
-    /// The place in source of an offset in the file of `module`.
+    /// The place in source of an offset in the file of `module`, or if that has gone, of what the
+    /// dso of this name was when it was asked about.
     pub(crate) fn find(
         &mut self,
         dso: &str,
-        module: &Module,
+        module: Option<&Arc<Module>>,
         wasm_offset: u32,
     ) -> Option<Location> {
-        if !self.by_dso.contains_key(dso) {
-            self.by_dso.insert(dso.to_owned(), read(module));
+        let known = self.by_dso.get(dso).map(|lines| &lines.module);
+        if let Some(module) = module
+            && known.is_none_or(|known| !Arc::ptr_eq(known, module))
+        {
+            let lines = Lines { context: read(module), module: Arc::clone(module) };
+            self.by_dso.insert(dso.to_owned(), lines);
         }
-        let context = self.by_dso.get(dso)?.as_ref()?;
+        let Lines { context, module } = self.by_dso.get(dso)?;
         // DWARF of wasm counts from the start of the code section's content.
         let address = u64::from(wasm_offset).checked_sub(module.code_section_offset as u64)?;
+        let context = context.as_ref()?;
         let location = context.find_location(address).ok()??;
         Some(Location { file: location.file?.to_owned(), line: location.line })
     }

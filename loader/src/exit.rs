@@ -37,6 +37,13 @@ pub(crate) struct Destructors {
     pub(crate) constructing: Vec<DsoId>,
 }
 
+impl Destructors {
+    /// Nothing of these dsos runs any longer.
+    pub(crate) fn forget(&mut self, dsos: &[DsoId]) {
+        self.list.retain(|destructor| !dsos.contains(&destructor.dso));
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Destructor {
     /// Its table index.

@@ -73,7 +73,11 @@ pub(crate) fn run(
             constructor
         };
         let constructed = process.call(constructor, &[]);
-        lock(shared).destructors.constructing.pop();
+        let mut linker = lock(shared);
+        linker.destructors.constructing.pop();
+        if let (Err(_), Some(dso)) = (&constructed, linker.map.find_mut(*id)) {
+            dso.is_stopped = true;
+        }
         constructed?;
     }
     Ok(())

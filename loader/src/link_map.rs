@@ -225,6 +225,14 @@ impl LinkMap {
         order.into()
     }
 
+    /// Dsos whose constructors did not return will be constructed by whoever opens them next.
+    pub(crate) fn reconstruct(&mut self) {
+        for dso in self.dsos.values_mut().filter(|dso| dso.is_stopped) {
+            dso.is_stopped = false;
+            dso.state = dso.state.min(DsoState::Relocated);
+        }
+    }
+
     /// Marks the dsos from `mark` on as relocated: the load can no longer fail.
     pub(crate) fn commit(&mut self, mark: DsoId) {
         for (_, dso) in self.dsos.range_mut(mark..) {

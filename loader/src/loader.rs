@@ -253,16 +253,25 @@ impl Loader {
     /// Opens a library at a path of the host's, as `dlopen` does for the guest.
     ///
     /// # Errors
-    /// If it cannot be loaded, in which case nothing is, or one of its constructors stops.
+    /// If it cannot be loaded, or one of its constructors stops: in either case nothing is loaded
+    /// that was not before, unless guest code has opened it meanwhile. After a constructor none of
+    /// the destructors runs.
     pub fn open(&mut self, path: &Path, flags: Flags) -> Result<Handle, LoadError> {
+        let mark = lock(&self.linker).map.next_id();
         let opened = open::open_path(&self.linker, &mut self.process, path, flags)?;
-        let finished = dlfcn::finish(&self.linker, &mut self.process, opened, flags);
-        let id = finished.map_err(|stop| LoadError::Stopped {
-            dso: path.display().to_string(),
-            during: "its constructors",
-            stop: self.explain(stop),
-        })?;
-        Ok(Handle(dlfcn::handle(id)))
+        let root = opened.root;
+        let is_new = root >= mark;
+        match dlfcn::finish(&self.linker, &mut self.process, opened, flags) {
+            Ok(id) => Ok(Handle(dlfcn::handle(id))),
+            Err(stop) => {
+                let stop = self.explain(stop);
+                self.note_lines(&stop);
+                let unpin = flags.is_nodelete() && is_new;
+                close::abandon(&mut lock(&self.linker), &mut self.process, root, unpin);
+                let dso = path.display().to_string();
+                Err(LoadError::Stopped { dso, during: "its constructors", stop })
+            }
+        }
     }
 
     /// Address of a symbol, as `dlsym` gives it: of a function its index in the process table.
@@ -319,10 +328,18 @@ impl Loader {
     pub fn source_line(&mut self, dso: &str, wasm_offset: u32) -> Option<Location> {
         let module = {
             let linker = lock(&self.linker);
-            let id = linker.map.by_name(dso)?;
-            Arc::clone(&linker.map.dso(id).module)
+            let id = linker.map.by_name(dso);
+            id.map(|id| Arc::clone(&linker.map.dso(id).module))
         };
-        self.source_lines.find(dso, &module, wasm_offset)
+        self.source_lines.find(dso, module.as_ref(), wasm_offset)
+    }
+
+    /// Reads the debug information of the functions of a backtrace, before their dsos go.
+    fn note_lines(&mut self, stop: &Stop) {
+        let Stop::Trap(trap) = stop else { return };
+        for frame in &trap.backtrace {
+            let _ = self.source_line(&frame.dso, frame.wasm_offset);
+        }
     }
 }
 

@@ -19,7 +19,6 @@ use crate::value::RawValue;
 
 /// Bytes opened at once for functions and global slots.
 const STEP_BYTES: usize = 64 * 1024;
-/// Where the context is in the reservation.
 
 /// The reservation that compiled code reaches through the pinned register.
 #[derive(Debug)]
