@@ -29,7 +29,7 @@ impl FromStr for Profile {
         match text {
             "perfmap" => Ok(Profile::PerfMap),
             "jitdump" => Ok(Profile::JitDump),
-            _ => Err(format!("expected `perfmap` or `jitdump`, found `{text}`")),
+            _ => Err("expected `perfmap` or `jitdump`".to_owned()),
         }
     }
 }

@@ -88,9 +88,9 @@ pub fn compile_time(options: cli::CompileOptions) -> Result<CompileTime, Failure
         return Ok(time);
     }
     match std::env::var(COMPILE_TIME) {
-        Ok(text) => {
-            text.parse().map_err(|error| Failure::Usage(format!("bad {COMPILE_TIME}: {error}")))
-        }
+        Ok(text) => text.parse().map_err(|error| {
+            Failure::Usage(format!("bad value `{text}` for {COMPILE_TIME}: {error}"))
+        }),
         Err(_) => Ok(CompileTime::Lazy(Tiers::default())),
     }
 }

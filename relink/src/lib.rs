@@ -29,6 +29,7 @@ mod signature;
 mod start;
 mod whole;
 
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
@@ -116,20 +117,14 @@ pub fn link(options: Options, program: &Path) -> Result<(Vec<u8>, Summary), Reli
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), RelinkError> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
     let dir = dir.unwrap_or(Path::new("."));
-    let written = tempfile::NamedTempFile::new_in(dir).and_then(|mut file| {
-        file.write_all(bytes)?;
+    // As readable as any file that a linker writes, unlike other temporary ones.
+    let temporary = tempfile::Builder::new().make_in(dir, |path| File::create_new(path));
+    let written = temporary.and_then(|mut file| {
+        file.as_file_mut().write_all(bytes)?;
         file.as_file().sync_all()?;
-        make_readable(file.as_file())?;
         file.persist(path).map_err(|error| error.error).map(drop)
     });
     written.map_err(|source| RelinkError::Write { path: path.to_owned(), source })
-}
-
-/// Temporary files are for their owner only; what is linked is for everybody, as a linker's output
-/// is.
-fn make_readable(file: &std::fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
 }
 
 /// The linked module is valid, or it is not written.

@@ -47,10 +47,7 @@ impl FromStr for Standard {
             Some("1") => Standard::V1,
             Some("2") => Standard::V2,
             Some("3") => Standard::NEWEST,
-            other => {
-                let found = other.unwrap_or_default();
-                return Err(format!("expected version 1, 2 or 3, found `{found}`"));
-            }
+            _ => return Err("expected version 1, 2 or 3, as in 2+memory64".to_owned()),
         };
         for word in words {
             let feature = WasmFeatures::from_name(&word.to_uppercase().replace('-', "_"))
@@ -77,7 +74,7 @@ mod tests {
         check("2+simd", Ok(Standard::V2));
         check("3", Ok(Standard::NEWEST));
         check("3+multi-memory", Ok(Standard::NEWEST));
-        check("", Err("expected version 1, 2 or 3, found ``"));
+        check("", Err("expected version 1, 2 or 3, as in 2+memory64"));
         check("2+nonsense", Err("unknown proposal `nonsense`"));
     }
 }
