@@ -198,7 +198,7 @@ stage_wheel() {
   stage_py
   fetch_wheel
   mkdir -p "$W/obj"
-  "$CLANG" --target=wasm32-wasi --sysroot="$SYSROOT" -O2 -fPIC -c "$HERE/toolchain/python-main.c" -o "$W/obj/python-main.o"
+  "$CLANG" --target=wasm32-wasi --sysroot="$SYSROOT" -O2 -fPIC -fvisibility=default -c "$HERE/toolchain/python-main.c" -o "$W/obj/python-main.o"
   # shellcheck disable=SC2086
   quietly "$W/venv/zig" wasm-ld $MAIN_FLAGS -L"$W/py314" -L"$W/lib-legacy" -L"$W/lib" -L"$LIBRARIES" "$LIBRARIES/crt1-command.o" \
     "$W/obj/python-main.o" -lpython3.14 -lc++ -lc++abi -lsetjmp -lsockstub -lwasi-emulated-getpid \
