@@ -26,6 +26,14 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// The command line of a program that is run, without all that is about something else.
+#[derive(Debug, Parser)]
+#[command(name = "run")]
+struct RunAlone {
+    #[command(flatten)]
+    run: Run,
+}
+
 const AFTER_HELP: &str = "\
 Options stand before PROG.wasm; whatever follows it belongs to the program.
 
@@ -316,6 +324,13 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, c
     let is_about_dynvm = matches!(first, None | Some("-h" | "--help" | "-V" | "--version"));
     if !is_about_dynvm && !first.is_some_and(|first| SUBCOMMANDS.contains(&first)) {
         arguments.insert(1, "run".into());
+    }
+    // To describe all that there is takes longer than to load a small program. What is not right is
+    // asked of the whole command line, whose words are those that the user sees.
+    if arguments.get(1).is_some_and(|first| first == "run")
+        && let Ok(RunAlone { run }) = RunAlone::try_parse_from(&arguments[1..])
+    {
+        return Ok(Command::Run(run));
     }
     Ok(Cli::try_parse_from(arguments)?.command)
 }

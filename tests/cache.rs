@@ -47,9 +47,18 @@ fn files(cache: &Path) -> Vec<PathBuf> {
     files.map(|file| file.expect("it can be read").path()).collect()
 }
 
-/// All files with code of modules; others know which are valid, and hold what leads in and out.
+fn with_ending(cache: &Path, ending: &str) -> Vec<PathBuf> {
+    files(cache).into_iter().filter(|path| path.extension() == Some(ending.as_ref())).collect()
+}
+
+/// All files with code of one module; others know which are valid, and hold what leads in and out.
 fn entries(cache: &Path) -> Vec<PathBuf> {
-    files(cache).into_iter().filter(|path| path.extension() == Some("code".as_ref())).collect()
+    with_ending(cache, "code")
+}
+
+/// All files with what a start needs of all its modules.
+fn packs(cache: &Path) -> Vec<PathBuf> {
+    with_ending(cache, "pack")
 }
 
 #[test]
@@ -64,9 +73,26 @@ fn a_second_start_compiles_nothing() {
     let shown = output(dynvm(&cache, &["cache"]));
     let shown = String::from_utf8(shown.stdout).expect("text");
     assert!(shown.contains("cache: 4 entries of "), "{shown}");
-    assert_eq!(files(&cache).len(), 6);
+    assert_eq!((files(&cache).len(), packs(&cache).len()), (7, 1));
     assert!(output(dynvm(&cache, &["cache", "--clear"])).status.success());
     assert_eq!(files(&cache).len(), 0);
+}
+
+#[test]
+fn a_pack_is_all_that_a_start_needs_and_needs_not_be_there() {
+    let (_directory, cache) = cache();
+    let (_, all) = check(&cache);
+    let [pack] = &packs(&cache)[..] else { panic!("a start writes one pack") };
+    let written = fs::read(pack).expect("it is there");
+    fs::remove_file(pack).expect("it is removed");
+    assert_eq!(check(&cache), (all, all));
+    assert_eq!(fs::read(pack).expect("it is there again"), written);
+    entries(&cache).iter().for_each(|path| fs::remove_file(path).expect("it is removed"));
+    assert_eq!(check(&cache), (all, all));
+    assert_eq!(entries(&cache).len(), 0);
+    fs::remove_file(pack).expect("it is removed");
+    assert_eq!(check(&cache), (0, all));
+    assert_eq!(fs::read(pack).expect("it is there again"), written);
 }
 
 #[test]
@@ -157,8 +183,8 @@ fn no_cache_leaves_nothing() {
 fn damage_costs_time_only() {
     let (_directory, cache) = cache();
     let (_, all) = check(&cache);
-    for (number, path) in entries(&cache).into_iter().enumerate() {
-        let mut bytes = fs::read(&path).expect("the entry is there");
+    for (number, path) in [entries(&cache), packs(&cache)].concat().into_iter().enumerate() {
+        let mut bytes = fs::read(&path).expect("the file is there");
         match number % 4 {
             0 => bytes.truncate(bytes.len() / 2),
             1 => bytes.clear(),
@@ -215,6 +241,13 @@ fn foreign_files_cost_time_only() {
     for (path, content) in paths.iter().zip(contents.iter().cycle().skip(1)) {
         fs::write(path, content).expect("it is written");
     }
+    // And the pack of a program that was linked otherwise.
+    let flat = ["--bind", "lazy", "--preload", "examples/libc/libmini.so"];
+    let flat = [&flat[..], &["examples/hello/main.wasm"]].concat();
+    let [pack] = &packs(&cache)[..] else { panic!("a start writes one pack") };
+    assert!(output(dynvm(&cache, &flat)).status.success());
+    let other = packs(&cache).into_iter().find(|path| path != pack).expect("so does another");
+    fs::rename(other, pack).expect("it is renamed");
     fs::write(cache.join("notes.txt"), "mine").expect("it is written");
     fs::create_dir(cache.join("directory.code")).expect("it is made");
     assert_eq!(check(&cache), (0, all));

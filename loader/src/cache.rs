@@ -8,12 +8,13 @@
 
 mod format;
 mod key;
+mod pack;
 mod proof;
 mod small;
 mod stubs;
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,8 +24,11 @@ use std::time::{Duration, SystemTime};
 use dynvm_jit::SomeCode;
 use dynvm_vm::MappedFile;
 
+use key::Key;
+
 pub(crate) use format::Part;
-pub(crate) use key::{Key, keys};
+pub(crate) use key::{BatchKey, Keys};
+pub(crate) use pack::StartPack;
 pub(crate) use stubs::KeptStubs;
 
 /// Ending of an entry's file name.
@@ -86,13 +90,14 @@ impl Cache {
     fn load_part(&self, key: &Key, part: u32) -> Option<Part> {
         let path = self.path(key, part);
         let file = fs::File::open(&path).ok()?;
-        let part = MappedFile::open(&file).ok();
+        let metadata = file.metadata().ok()?;
+        let part = MappedFile::open(&file, metadata.len()).ok();
         let part = part.and_then(|bytes| Part::new(FORMAT, key.0.as_bytes(), bytes));
         if part.is_none() {
             tracing::debug!(target: "dynvm::files", "{}: damaged, not used", path.display());
             return None;
         }
-        note_use(&file);
+        note_use(&file, &metadata);
         part
     }
 
@@ -117,11 +122,20 @@ impl Cache {
     /// Writes a file that is there whole or not at all. Only if the system itself fails soon after, a
     /// small one can be there without its content, which its hash tells like any other damage.
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.write_file(path, bytes, bytes.len() >= SYNCED_BYTES_MIN)
+    }
+
+    /// The same for what costs little if it is lost, however large it is.
+    fn write_unsynced(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.write_file(path, bytes, false)
+    }
+
+    fn write_file(&self, path: &Path, bytes: &[u8], is_synced: bool) -> io::Result<()> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
         let temporary = path.with_extension(format!("{}.new", std::process::id()));
         let written = fs::File::create(&temporary).and_then(|mut file| {
             file.write_all(bytes)?;
-            if bytes.len() >= SYNCED_BYTES_MIN {
+            if is_synced {
                 file.sync_data()?;
             }
             fs::rename(&temporary, path)
@@ -193,7 +207,7 @@ impl Cache {
             let path = entry?.path();
             let ending = path.extension().and_then(|ending| ending.to_str());
             let is_entry = ending == Some(ENDING);
-            let others = [proof::ENDING, stubs::ENDING, "new"];
+            let others = [pack::ENDING, proof::ENDING, stubs::ENDING, "new"];
             if !is_entry && !ending.is_some_and(|ending| others.contains(&ending)) {
                 continue;
             }
@@ -211,13 +225,23 @@ impl Cache {
 const USE_INTERVAL: Duration = Duration::from_secs(600);
 
 /// What is used is kept longest. That it cannot be noted harms nothing.
-fn note_use(file: &fs::File) {
+fn note_use(file: &fs::File, metadata: &fs::Metadata) {
     let now = SystemTime::now();
-    let noted = file.metadata().and_then(|metadata| metadata.modified());
+    let noted = metadata.modified();
     let is_recent = |noted| now.duration_since(noted).is_ok_and(|since| since < USE_INTERVAL);
     if !noted.is_ok_and(is_recent) {
         let _ = file.set_modified(now);
     }
+}
+
+/// The bytes of a file of the cache, which is used.
+fn read_used(path: &Path) -> Option<Vec<u8>> {
+    let file = fs::File::open(path).ok()?;
+    let metadata = file.metadata().ok()?;
+    note_use(&file, &metadata);
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()?);
+    file.take(metadata.len()).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 struct File {

@@ -10,7 +10,7 @@ use dynvm_vm::code::CodeStore;
 use dynvm_vm::instance::InstanceId;
 use dynvm_vm::types::DefinedFuncIndex;
 
-use crate::cache::{self, Cache, Key, Part};
+use crate::cache::{BatchKey, Cache, Keys, Part, StartPack};
 use crate::dso::DsoId;
 use crate::error::LoadError;
 use crate::linker::Linker;
@@ -47,8 +47,14 @@ pub(crate) fn compile(
     let ids = linker.map.ids_from(mark);
     let instances: Vec<InstanceId> = ids.iter().map(|id| linker.map.dso(*id).instance()).collect();
     let units = Unit::batch(process, &instances);
-    let keys = linker.cache.as_ref().map(|_| cache::keys(&linker.compiler, &units));
-    let keys = keys.into_iter().flatten().map(Some).chain(std::iter::repeat(None));
+    let keys = linker.cache.as_ref().map(|_| Keys::new(&linker.compiler, &units));
+    if let (Some(cache), Some(keys)) = (&linker.cache, &keys)
+        && linker.map.main().is_some_and(|main| main.id >= mark)
+        && keys.len() > 1
+    {
+        linker.start_pack = Some(cache.start_pack(keys));
+    }
+    let keys = keys.iter().flat_map(Keys::each).map(Some).chain(std::iter::repeat(None));
     for ((id, unit), key) in ids.into_iter().zip(units).zip(keys) {
         compile_one(linker, process, id, unit, key)?;
     }
@@ -66,10 +72,10 @@ fn compile_one(
     process: &mut Process,
     id: DsoId,
     unit: Unit,
-    key: Option<Key>,
+    key: Option<BatchKey>,
 ) -> Result<(), LoadError> {
+    let stored = key.as_ref().map(|key| load(linker, key));
     let dso = linker.map.dso(id);
-    let stored = linker.cache.as_ref().zip(key.as_ref()).map(|(cache, key)| cache.load(key));
     let functions_len = unit.instance().module.bodies.len();
     let with_provisional = linker.lazy.as_ref().is_some_and(|lazy| lazy.has_baseline());
     let stored = Stored::new(stored.unwrap_or_default(), functions_len, with_provisional);
@@ -99,7 +105,7 @@ fn compile_one(
                 source: Box::new(source),
             })?;
             if let (Some(cache), Some(key)) = (&linker.cache, &key) {
-                keep(cache, key, &compiled);
+                keep(cache, &mut linker.start_pack, key, &compiled);
             }
             linker.statistics.functions += compiled.len();
             let inlined = compiled.iter().map(|(_, code)| code.inlined_calls as usize);
@@ -113,6 +119,13 @@ fn compile_one(
     }
     stored.publish(process, dso.instance());
     Ok(())
+}
+
+/// What the cache has under a name.
+fn load(linker: &Linker, key: &BatchKey) -> Vec<Part> {
+    let packed = linker.start_pack.as_ref().and_then(|pack| pack.parts(key));
+    let entry = || linker.cache.as_ref().map(|cache| cache.load(key.get())).unwrap_or_default();
+    packed.unwrap_or_else(entry)
 }
 
 /// Functions of a file of the cache, with their numbers there.
@@ -194,13 +207,20 @@ impl Stored {
     }
 }
 
-fn keep(cache: &Cache, key: &Key, code: &SomeCode) {
+fn keep(cache: &Cache, start_pack: &mut Option<StartPack>, key: &BatchKey, code: &SomeCode) {
     if code.is_empty() {
         return;
     }
-    if let Err(error) = cache.store(key, code) {
-        let dir = cache.dir().display();
-        tracing::debug!(target: "dynvm::files", "{dir}: code is not kept: {error}");
+    match cache.store(key.get(), code) {
+        Ok(()) => {
+            if let Some(pack) = start_pack {
+                pack.note(key);
+            }
+        }
+        Err(error) => {
+            let dir = cache.dir().display();
+            tracing::debug!(target: "dynvm::files", "{dir}: code is not kept: {error}");
+        }
     }
 }
 
@@ -211,18 +231,22 @@ fn trim(linker: &Linker) {
 }
 
 /// Keeps what was compiled since the program started.
-pub(crate) fn keep_compiled(linker: &Linker) {
+pub(crate) fn keep_compiled(linker: &mut Linker) {
     if let (Some(cache), Some(stubs)) = (&linker.cache, &linker.stubs) {
         // That they are not kept costs the next start some time.
         let _ = cache.store_stubs(stubs).and_then(|()| cache.store_small());
     }
-    let (Some(lazy), Some(cache)) = (&linker.lazy, &linker.cache) else { return };
-    // What is compiled from now on would come too late.
-    lazy.stop();
-    for (instance, code) in lazy.take_kept() {
-        if let Some(key) = linker.keys.get(&instance) {
-            keep(cache, key, &code);
+    if let (Some(lazy), Some(cache)) = (&linker.lazy, &linker.cache) {
+        // What is compiled from now on would come too late.
+        lazy.stop();
+        for (instance, code) in lazy.take_kept() {
+            if let Some(key) = linker.keys.get(&instance) {
+                keep(cache, &mut linker.start_pack, key, &code);
+            }
         }
+    }
+    if let (Some(cache), Some(pack)) = (&linker.cache, linker.start_pack.take()) {
+        let _ = cache.store_pack(&pack);
     }
     trim(linker);
 }
@@ -233,7 +257,7 @@ pub(crate) fn forget(linker: &mut Linker, instance: InstanceId) {
     let code = lazy.forget(instance);
     let key = linker.keys.remove(&instance);
     if let (Some(cache), Some(key)) = (&linker.cache, key) {
-        keep(cache, &key, &code);
+        keep(cache, &mut linker.start_pack, &key, &code);
     }
     trim(linker);
 }

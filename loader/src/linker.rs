@@ -48,7 +48,9 @@ pub(crate) struct Linker {
     /// Who compiles functions when they are called, if that is when.
     pub(crate) lazy: Option<Arc<LazyCompiler>>,
     /// Where the code of deferred instances is kept.
-    pub(crate) keys: HashMap<InstanceId, crate::cache::Key>,
+    pub(crate) keys: HashMap<InstanceId, crate::cache::BatchKey>,
+    /// What the cache has of the start in one file.
+    pub(crate) start_pack: Option<crate::cache::StartPack>,
     pub(crate) dl: DlState,
     /// What the other dialects remember.
     pub(crate) dialects: dialect::State,

@@ -156,6 +156,7 @@ impl Loader {
             compiler,
             lazy: lazy.clone(),
             keys: std::collections::HashMap::new(),
+            start_pack: None,
             progress: options.progress,
             cache: options.cache,
             kept: crate::kept::KeptModules::default(),
@@ -347,7 +348,7 @@ impl Loader {
     /// What dropping it does, but that all address space stays as it is: for who ends the program
     /// next.
     pub fn leave(self) {
-        compile::keep_compiled(&lock(&self.linker));
+        compile::keep_compiled(&mut lock(&self.linker));
         std::mem::forget(self);
     }
 }
@@ -355,6 +356,6 @@ impl Loader {
 impl Drop for Loader {
     /// What was compiled while the program ran is kept for the next time.
     fn drop(&mut self) {
-        compile::keep_compiled(&lock(&self.linker));
+        compile::keep_compiled(&mut lock(&self.linker));
     }
 }

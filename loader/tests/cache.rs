@@ -56,3 +56,30 @@ fn damage_anywhere_in_an_entry_changes_nothing_but_time() {
     }
     assert_eq!(run(&mut world), ("42".to_owned(), 2));
 }
+
+/// The same of what a start finds in one file: without it the entries are there.
+#[test]
+fn damage_anywhere_in_a_pack_changes_nothing_but_time() {
+    let main = r#"(module (@dylink.0 (mem-info) (needed "lib.so"))
+        (import "env" "half" (func $half (param i32) (result i32)))
+        (func (export "sum") (result i32) (i32.add (call $half (i32.const 80)) (i32.const 2))))"#;
+    let library = r#"(module (@dylink.0 (mem-info))
+        (func (export "half") (param i32) (result i32) (i32.div_u (local.get 0) (i32.const 2))))"#;
+    let mut world = World::new(&[("main.wasm", main), ("lib.so", library)]);
+    assert_eq!(run(&mut world), ("42".to_owned(), 0));
+    assert_eq!(run(&mut world), ("42".to_owned(), 2));
+    let files = fs::read_dir(world.path("cache")).expect("it is there");
+    let mut files = files.map(|file| file.expect("read").path());
+    let pack = files.find(|path| path.extension() == Some("pack".as_ref())).expect("it is written");
+    let whole = fs::read(&pack).expect("it is there");
+    for position in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[position] ^= 1 << (position % 8);
+        for (what, bytes) in [("changed", &changed[..]), ("cut", &whole[..position])] {
+            fs::write(&pack, bytes).expect("it is written");
+            assert_eq!(run(&mut world), ("42".to_owned(), 2), "{what} at byte {position}");
+            let mended = fs::read(&pack).expect("it was written again");
+            assert_eq!(mended, whole, "{what} at byte {position}");
+        }
+    }
+}

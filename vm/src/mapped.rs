@@ -24,12 +24,11 @@ enum Bytes {
 const MAPPED_BYTES_MIN: u64 = 16 * 1024;
 
 impl MappedFile {
-    /// Maps `file` whole; its pages are there already when this returns.
+    /// Maps `file`, which has `len` bytes; its pages are there already when this returns.
     ///
     /// # Errors
     /// If the system cannot map it.
-    pub fn open(file: &File) -> io::Result<MappedFile> {
-        let len = file.metadata()?.len();
+    pub fn open(file: &File, len: u64) -> io::Result<MappedFile> {
         if len < MAPPED_BYTES_MIN {
             let mut bytes = Vec::with_capacity(len as usize);
             file.take(len).read_to_end(&mut bytes)?;
@@ -37,7 +36,7 @@ impl MappedFile {
         }
         // SAFETY: the mapping is private and read-only. Its bytes would change, or vanish, only if
         // somebody wrote into the file, which the contract of this type excludes.
-        let mapped = unsafe { MmapOptions::new().populate().map(file) }?;
+        let mapped = unsafe { MmapOptions::new().len(len as usize).populate().map(file) }?;
         Ok(MappedFile(Bytes::Mapped(mapped)))
     }
 }

@@ -109,6 +109,19 @@ impl Reservation {
         unsafe { libc::madvise(address, len, libc::MADV_HUGEPAGE) };
     }
 
+    /// Gets the pages of `len` writable bytes at `offset` at once, instead of one by one when each is
+    /// written. A system that cannot leaves it at that.
+    pub(crate) fn populate(&self, offset: usize, len: usize) {
+        let (start, end) = (offset / PAGE_BYTES * PAGE_BYTES, offset + len);
+        assert!(end <= self.len, "range {start}..{end} is outside the {}", self.what);
+        // One page costs as much either way.
+        if end - start > PAGE_BYTES {
+            let address = self.pointer(start).cast();
+            // SAFETY: the range was checked to be inside this mapping; its content stays as it is.
+            unsafe { libc::madvise(address, end - start, libc::MADV_POPULATE_WRITE) };
+        }
+    }
+
     /// Sets the access to `len` bytes at `offset`, widened to whole pages.
     pub(crate) fn set_access(
         &self,

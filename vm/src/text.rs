@@ -463,6 +463,7 @@ fn write(
     fill: impl FnOnce(&mut [u8]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     text.set_access(start, len, Access::ReadWrite)?;
+    text.populate(start, len);
     let to = text.pointer(start);
     // SAFETY: `start..start + len` was allocated to this batch alone, or is a page of the PLT that is
     // not open yet, and was just made writable; its bytes are zero or those of code that is no more.

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::layout::{TYPE_ROW_BYTES, TYPES_MAX};
-use crate::reservation::{Access, Reservation};
+use crate::reservation::{Access, PAGE_BYTES, Reservation};
 use crate::types::TypeId;
 
 /// A row for each type of a process.
@@ -10,13 +10,15 @@ use crate::types::TypeId;
 pub(crate) struct TypeRows {
     reservation: Reservation,
     len: usize,
+    /// How many bytes can be written.
+    open_bytes: usize,
 }
 
 impl TypeRows {
     /// The row of type 0, which is no type.
     pub(crate) fn new() -> Result<Self, Error> {
         let reservation = Reservation::new(TYPES_MAX * TYPE_ROW_BYTES, "types")?;
-        let mut rows = TypeRows { reservation, len: 0 };
+        let mut rows = TypeRows { reservation, len: 0, open_bytes: 0 };
         rows.grow(1)?;
         Ok(rows)
     }
@@ -31,8 +33,12 @@ impl TypeRows {
         if len >= TYPES_MAX {
             return Err(Error::Exhausted { what: "types", limit: TYPES_MAX as u64 });
         }
-        let (start, end) = (self.len * TYPE_ROW_BYTES, len * TYPE_ROW_BYTES);
-        self.reservation.set_access(start, end - start, Access::ReadWrite)?;
+        let end = (len * TYPE_ROW_BYTES).next_multiple_of(PAGE_BYTES);
+        if end > self.open_bytes {
+            let grown = end - self.open_bytes;
+            self.reservation.set_access(self.open_bytes, grown, Access::ReadWrite)?;
+            self.open_bytes = end;
+        }
         self.len = len;
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! little-endian.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use dynvm_jit::SomeCode;
 use dynvm_vm::MappedFile;
@@ -16,7 +17,7 @@ use dynvm_vm::instance::TagId;
 use dynvm_vm::types::DefinedFuncIndex;
 
 /// Bytes of the hash.
-const HASH_BYTES: usize = 32;
+pub(super) const HASH_BYTES: usize = 32;
 
 /// Bytes of the three numbers before the index.
 const COUNTS_BYTES: usize = 12;
@@ -41,6 +42,12 @@ const IS_ABSOLUTE: u32 = 1 << 31;
 
 /// An entry with the code of some functions, under this name.
 pub(super) fn encode(format: &[u8], name: &[u8], codes: &SomeCode) -> Vec<u8> {
+    let content = encode_content(codes);
+    [format, hash(name, &content).as_bytes(), &content].concat()
+}
+
+/// The same without what vouches for it: [`Part::inside`] reads it.
+pub(super) fn encode_content(codes: &SomeCode) -> Vec<u8> {
     let (mut index, mut relocations) = (Writer(Vec::new()), Writer(Vec::new()));
     let (mut bytes, mut details) = (Vec::new(), Writer(Vec::new()));
     let mut relocations_len = 0;
@@ -60,19 +67,18 @@ pub(super) fn encode(format: &[u8], name: &[u8], codes: &SomeCode) -> Vec<u8> {
     content.u32(codes.len());
     content.u32(relocations_len);
     content.u32(bytes.len());
-    let content = [content.0, index.0, relocations.0, bytes, details.0].concat();
-    [format, hash(name, &content).as_bytes(), &content].concat()
+    [content.0, index.0, relocations.0, bytes, details.0].concat()
 }
 
 /// Names have one length, so that no two entries run into the same bytes.
-fn hash(name: &[u8], content: &[u8]) -> blake3::Hash {
+pub(super) fn hash(name: &[u8], content: &[u8]) -> blake3::Hash {
     blake3::Hasher::new().update(name).update(content).finalize()
 }
 
-/// A file of an entry: code of some functions.
+/// Code of some functions, in a file of its own or among others in one.
 #[derive(Debug)]
 pub(crate) struct Part {
-    file: MappedFile,
+    file: Arc<MappedFile>,
     /// Where in the file each part of it is.
     index: Range<usize>,
     relocations: Range<usize>,
@@ -97,10 +103,16 @@ impl Part {
         if hash(name, content).as_bytes() != expected {
             return None;
         }
-        let mut counts = Reader(content);
+        let content = file.len() - content.len()..file.len();
+        Part::inside(Arc::new(file), content)
+    }
+
+    /// What [`encode_content`] wrote and lies at `content` of the file. Something has vouched for it.
+    pub(super) fn inside(file: Arc<MappedFile>, content: Range<usize>) -> Option<Part> {
+        let mut counts = Reader(file.get(content.clone())?);
         let (functions, relocations) = (counts.u32()? as usize, counts.u32()? as usize);
         let code_bytes = counts.u32()? as usize;
-        let index = file.len() - content.len() + COUNTS_BYTES;
+        let index = content.start + COUNTS_BYTES;
         let relocations_start = index + functions * INDEX_BYTES;
         let code_start = relocations_start + relocations * RELOCATION_BYTES;
         let details_start = code_start + code_bytes;
@@ -108,10 +120,10 @@ impl Part {
             index: index..relocations_start,
             relocations: relocations_start..code_start,
             code: code_start..details_start,
-            details: details_start..file.len(),
+            details: details_start..content.end,
             file,
         };
-        (details_start <= part.file.len() && part.is_consistent()).then_some(part)
+        (details_start <= content.end && part.is_consistent()).then_some(part)
     }
 
     /// Whether every range that the index names is in the file.
@@ -137,7 +149,12 @@ impl Part {
         index.map(|function| DefinedFuncIndex(number_at(function, 0)))
     }
 
-    /// All code of the file.
+    /// How many bytes [`encode_content`] made.
+    pub(super) fn content_len(&self) -> usize {
+        COUNTS_BYTES + self.details.end - self.index.start
+    }
+
+    /// All code of it.
     pub(super) fn codes(&self) -> SomeCode {
         self.functions().zip(0..).map(|(func, number)| (func, self.code(number))).collect()
     }

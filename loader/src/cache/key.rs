@@ -6,6 +6,7 @@
 //! be reached through them.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use dynvm_jit::{Compiler, DEFINERS_DEPTH, Unit};
 use dynvm_vm::instance::{GlobalPlace, Instance, InstanceId};
@@ -17,37 +18,109 @@ use super::{FORMAT, engine, proof};
 pub(crate) struct Key(pub(super) String);
 
 /// The names of the entries for the code of units of one batch, which look at the same instances.
-pub(crate) fn keys(compiler: &Compiler, units: &[Unit]) -> Vec<Key> {
-    let Some(first) = units.first() else { return Vec::new() };
-    let mut hashes = BTreeMap::new();
-    if compiler.is_inlining() {
-        let all = || first.definitions().iter();
-        let own: BTreeMap<_, _> = all().map(|instance| (instance.id, own_hash(instance))).collect();
-        let definers = all().map(|instance| {
-            let definers = first.definitions().definers(instance);
+/// They are computed when the first is asked for: who finds a pack needs none of them.
+pub(crate) struct Keys {
+    compiler: Arc<Compiler>,
+    units: Vec<Unit>,
+    /// What each instance is by itself.
+    own: BTreeMap<InstanceId, blake3::Hash>,
+    each: OnceLock<Vec<Key>>,
+}
+
+/// The name of one of them.
+#[derive(Clone)]
+pub(crate) struct BatchKey {
+    pub(super) keys: Arc<Keys>,
+    pub(super) position: usize,
+}
+
+impl BatchKey {
+    /// The name.
+    pub(crate) fn get(&self) -> &Key {
+        self.keys.get(self.position)
+    }
+}
+
+impl Keys {
+    /// Those of `units`, in their order.
+    pub(crate) fn new(compiler: &Arc<Compiler>, units: &[Unit]) -> Arc<Keys> {
+        let looked_at = units.first().filter(|_| compiler.is_inlining());
+        let looked_at = looked_at.into_iter().flat_map(|unit| unit.definitions().iter());
+        let mut own: BTreeMap<_, _> =
+            looked_at.map(|instance| (instance.id, own_hash(instance))).collect();
+        for instance in units.iter().map(Unit::instance) {
+            own.entry(instance.id).or_insert_with(|| own_hash(instance));
+        }
+        let (compiler, units) = (Arc::clone(compiler), units.to_vec());
+        Arc::new(Keys { compiler, units, own, each: OnceLock::new() })
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.units.len()
+    }
+
+    /// Each of them.
+    pub(crate) fn each(self: &Arc<Self>) -> impl Iterator<Item = BatchKey> {
+        let keys = Arc::clone(self);
+        (0..self.len()).map(move |position| BatchKey { keys: Arc::clone(&keys), position })
+    }
+
+    pub(super) fn get(&self, position: usize) -> &Key {
+        &self.each.get_or_init(|| self.compute())[position]
+    }
+
+    /// A hash of all that they depend on.
+    pub(super) fn batch(&self, format: &[u8]) -> blake3::Hash {
+        let mut hasher = self.hasher(format);
+        self.units.iter().for_each(|unit| _ = hasher.update(&unit.instance().id.0.to_le_bytes()));
+        for (id, own) in &self.own {
+            hasher.update(&id.0.to_le_bytes()).update(own.as_bytes());
+        }
+        hasher.finalize()
+    }
+
+    /// Has taken what code depends on besides instances.
+    fn hasher(&self, format: &[u8]) -> blake3::Hasher {
+        let mut hasher = blake3::Hasher::new();
+        let parts = [format, engine().as_bytes(), self.compiler.fingerprint().as_bytes()];
+        parts.into_iter().for_each(|part| add(&mut hasher, part));
+        hasher
+    }
+
+    fn compute(&self) -> Vec<Key> {
+        let hashes = self.with_definers();
+        let key = |unit: &Unit| {
+            let id = unit.instance().id;
+            let mut hasher = self.hasher(FORMAT);
+            add(&mut hasher, hashes.get(&id).unwrap_or(&self.own[&id]).as_bytes());
+            Key(hasher.finalize().to_hex().to_string())
+        };
+        self.units.iter().map(key).collect()
+    }
+
+    /// What the instances that are looked at are, together with all that may be inlined into them.
+    fn with_definers(&self) -> BTreeMap<InstanceId, blake3::Hash> {
+        let first = self.units.first().filter(|_| self.compiler.is_inlining());
+        let Some(definitions) = first.map(Unit::definitions) else { return BTreeMap::new() };
+        let definers = definitions.iter().map(|instance| {
+            let definers = definitions.definers(instance);
             (instance.id, definers.into_keys().collect::<Vec<_>>())
         });
         let definers: Vec<(InstanceId, Vec<InstanceId>)> = definers.collect();
-        hashes.clone_from(&own);
+        let mut hashes = self.own.clone();
         for _ in 0..DEFINERS_DEPTH {
             let with_definers = definers.iter().map(|(id, definers)| {
                 let mut hasher = blake3::Hasher::new();
-                let parts = std::iter::once(&own[id]).chain(definers.iter().map(|id| &hashes[id]));
+                let own = std::iter::once(&self.own[id]);
+                let parts = own.chain(definers.iter().map(|id| &hashes[id]));
                 parts.for_each(|part| _ = hasher.update(part.as_bytes()));
                 (*id, hasher.finalize())
             });
             hashes = with_definers.collect();
         }
+        hashes
     }
-    let key = |unit: &Unit| {
-        let instance = unit.instance();
-        let hash = hashes.get(&instance.id).copied().unwrap_or_else(|| own_hash(instance));
-        let parts = [FORMAT, engine().as_bytes(), compiler.fingerprint().as_bytes()];
-        let mut hasher = blake3::Hasher::new();
-        parts.into_iter().chain([&hash.as_bytes()[..]]).for_each(|part| add(&mut hasher, part));
-        Key(hasher.finalize().to_hex().to_string())
-    };
-    units.iter().map(key).collect()
 }
 
 /// With the length, so that no two lists of parts run into the same bytes.

@@ -2,12 +2,10 @@
 //! again. A proof is named by a hash of the module's bytes, and holds what else reading all bodies
 //! found out.
 
-use std::fs;
-
 use dynvm_jit::DecodeError;
 use dynvm_vm::module::Module;
 
-use super::{Cache, engine, note_use};
+use super::{Cache, engine, read_used};
 
 /// Ending of a proof's file name.
 pub(super) const ENDING: &str = "valid";
@@ -69,15 +67,9 @@ impl Cache {
 
     fn load_proof(&self, name: &blake3::Hash) -> Option<Vec<bool>> {
         let path = self.proof_path(name);
-        let bytes = fs::read(&path).ok()?;
-        let globals_assigned = decode(name, &bytes);
-        match &globals_assigned {
-            None => {
-                tracing::debug!(target: "dynvm::files", "{}: damaged, not used", path.display())
-            }
-            Some(_) => {
-                let _ = fs::File::open(&path).map(|file| note_use(&file));
-            }
+        let globals_assigned = decode(name, &read_used(&path)?);
+        if globals_assigned.is_none() {
+            tracing::debug!(target: "dynvm::files", "{}: damaged, not used", path.display());
         }
         globals_assigned
     }

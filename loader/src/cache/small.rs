@@ -6,11 +6,11 @@
 //! where they lie.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::{fs, io};
 
 use super::proof::HASH_BYTES;
-use super::{Cache, engine, note_use};
+use super::{Cache, engine, read_used};
 
 /// Changes with the layout of the file.
 const FORMAT: &[u8] = b"dynvm valid small 1\n";
@@ -68,18 +68,13 @@ impl Cache {
     /// The content of the file; `None` if it is not there, or a bit of it is not as it was written.
     fn read_small(&self) -> Option<Vec<u8>> {
         let path = self.small_path();
-        let bytes = fs::read(&path).ok()?;
+        let bytes = read_used(&path)?;
         let content = bytes.strip_prefix(FORMAT).and_then(|rest| {
             let (expected, content) = rest.split_at_checked(HASH_BYTES)?;
             (hash(content).as_bytes() == expected).then(|| content.to_vec())
         });
-        match &content {
-            None => {
-                tracing::debug!(target: "dynvm::files", "{}: damaged, not used", path.display());
-            }
-            Some(_) => {
-                let _ = fs::File::open(&path).map(|file| note_use(&file));
-            }
+        if content.is_none() {
+            tracing::debug!(target: "dynvm::files", "{}: damaged, not used", path.display());
         }
         content
     }

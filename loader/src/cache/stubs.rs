@@ -2,15 +2,15 @@
 //! host's that it imports, and they are the same for every program.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::{fs, io};
 
 use dynvm_jit::Compiler;
 use dynvm_vm::Stubs;
 use dynvm_vm::code::Code;
 use dynvm_vm::types::FuncType;
 
-use super::{Cache, engine, note_use};
+use super::{Cache, engine, read_used};
 
 /// Ending of the file's name.
 pub(super) const ENDING: &str = "stubs";
@@ -46,14 +46,9 @@ impl Cache {
 
     fn load_stubs(&self, name: &blake3::Hash) -> Option<Known> {
         let path = self.stubs_path(name);
-        let known = decode(name, &fs::read(&path).ok()?);
-        match &known {
-            None => {
-                tracing::debug!(target: "dynvm::files", "{}: damaged, not used", path.display());
-            }
-            Some(_) => {
-                let _ = fs::File::open(&path).map(|file| note_use(&file));
-            }
+        let known = decode(name, &read_used(&path)?);
+        if known.is_none() {
+            tracing::debug!(target: "dynvm::files", "{}: damaged, not used", path.display());
         }
         known
     }
