@@ -4,10 +4,13 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
-use dynvm::jit::CompileTime;
+use dynvm::jit::{CompileTime, Tiers};
 use dynvm::loader::Flags;
 use dynvm::vm::value::Value;
 use dynvm::{Library, Options, Runtime};
+
+/// Functions are compiled when they are called.
+const LAZY: CompileTime = CompileTime::Lazy(Tiers::Both);
 
 const MAIN: &str = r#"(module (@dylink.0 (mem-info (memory 16 4)))
   (import "env" "memory" (memory 0)) (import "env" "__indirect_function_table" (table 1 funcref))
@@ -190,7 +193,7 @@ fn check_failure(world: &mut World, name: &str, message: &str) {
 
 #[test]
 fn every_phase_can_fail_and_nothing_stays() {
-    for compile in [CompileTime::Lazy, CompileTime::Eager] {
+    for compile in [LAZY, CompileTime::Eager] {
         let mut world = World::new(compile);
         world.open_good();
         for ((name, _), message) in FAILURES.iter().zip(MESSAGES) {
@@ -217,7 +220,7 @@ fn what_cannot_be_compiled_is_not_opened() {
 
 #[test]
 fn what_is_compiled_later_fails_when_it_is_called() {
-    let mut world = World::new(CompileTime::Lazy);
+    let mut world = World::new(LAZY);
     world.open_good();
     let before = world.state();
     let library = world.runtime.open_library(&world.path("compile.so"), Flags::NOW);
@@ -240,7 +243,7 @@ fn what_is_compiled_later_fails_when_it_is_called() {
 
 #[test]
 fn a_library_whose_constructor_stops_goes_again() {
-    for compile in [CompileTime::Lazy, CompileTime::Eager] {
+    for compile in [LAZY, CompileTime::Eager] {
         let mut world = World::new(compile);
         world.open_good();
         for (name, _, message) in CONSTRUCTORS {
@@ -259,7 +262,7 @@ fn library_with(room: &str, needed: &str) -> Vec<u8> {
 
 #[test]
 fn what_no_linker_wrote_is_not_opened() {
-    let mut world = World::new(CompileTime::Lazy);
+    let mut world = World::new(LAZY);
     world.open_good();
     let good = library_with("(memory 4096 4) (table 3 0)", r#""dependency.so""#);
     let needs_all: String = (0..65_535).map(|number| format!(r#""n{number}.so" "#)).collect();
@@ -301,7 +304,7 @@ fn what_no_linker_wrote_is_not_opened() {
 
 #[test]
 fn a_library_can_need_itself() {
-    let mut world = World::new(CompileTime::Lazy);
+    let mut world = World::new(LAZY);
     world.open_good();
     let before = world.state();
     let bytes = library_with("(memory 16 4) (table 3 0)", r#""self.so" "dependency.so" "self.so""#);

@@ -95,33 +95,33 @@ impl Baseline<'_> {
         const I32: Type = Type::I32;
         const I64: Type = Type::I64;
         match op {
-            O::F32ConvertI32S => self.from_int(I32, F32),
-            O::F32ConvertI64S => self.from_int(I64, F32),
-            O::F64ConvertI32S => self.from_int(I32, F64),
-            O::F64ConvertI64S => self.from_int(I64, F64),
+            O::F32ConvertI32S => self.convert_int(I32, F32),
+            O::F32ConvertI64S => self.convert_int(I64, F32),
+            O::F64ConvertI32S => self.convert_int(I32, F64),
+            O::F64ConvertI64S => self.convert_int(I64, F64),
             // With zeros above it is a signed number of 64 bits.
-            O::F32ConvertI32U => self.from_int(I64, F32),
-            O::F64ConvertI32U => self.from_int(I64, F64),
-            O::F32ConvertI64U => self.from_unsigned(F32),
-            O::F64ConvertI64U => self.from_unsigned(F64),
+            O::F32ConvertI32U => self.convert_int(I64, F32),
+            O::F64ConvertI32U => self.convert_int(I64, F64),
+            O::F32ConvertI64U => self.convert_unsigned(F32),
+            O::F64ConvertI64U => self.convert_unsigned(F64),
             O::F32DemoteF64 => self.convert_float(F64, F32),
             O::F64PromoteF32 => self.convert_float(F32, F64),
-            O::I32TruncF32S => self.to_i32(F32, true, Traps),
-            O::I32TruncF64S => self.to_i32(F64, true, Traps),
-            O::I32TruncF32U => self.to_i32(F32, false, Traps),
-            O::I32TruncF64U => self.to_i32(F64, false, Traps),
-            O::I64TruncF32S => self.to_i64(F32, Traps),
-            O::I64TruncF64S => self.to_i64(F64, Traps),
-            O::I64TruncF32U => self.to_u64(F32, Traps),
-            O::I64TruncF64U => self.to_u64(F64, Traps),
-            O::I32TruncSatF32S => self.to_i32(F32, true, Saturates),
-            O::I32TruncSatF64S => self.to_i32(F64, true, Saturates),
-            O::I32TruncSatF32U => self.to_i32(F32, false, Saturates),
-            O::I32TruncSatF64U => self.to_i32(F64, false, Saturates),
-            O::I64TruncSatF32S => self.to_i64(F32, Saturates),
-            O::I64TruncSatF64S => self.to_i64(F64, Saturates),
-            O::I64TruncSatF32U => self.to_u64(F32, Saturates),
-            O::I64TruncSatF64U => self.to_u64(F64, Saturates),
+            O::I32TruncF32S => self.truncated_i32(F32, true, Traps),
+            O::I32TruncF64S => self.truncated_i32(F64, true, Traps),
+            O::I32TruncF32U => self.truncated_i32(F32, false, Traps),
+            O::I32TruncF64U => self.truncated_i32(F64, false, Traps),
+            O::I64TruncF32S => self.truncated_i64(F32, Traps),
+            O::I64TruncF64S => self.truncated_i64(F64, Traps),
+            O::I64TruncF32U => self.truncated_u64(F32, Traps),
+            O::I64TruncF64U => self.truncated_u64(F64, Traps),
+            O::I32TruncSatF32S => self.truncated_i32(F32, true, Saturates),
+            O::I32TruncSatF64S => self.truncated_i32(F64, true, Saturates),
+            O::I32TruncSatF32U => self.truncated_i32(F32, false, Saturates),
+            O::I32TruncSatF64U => self.truncated_i32(F64, false, Saturates),
+            O::I64TruncSatF32S => self.truncated_i64(F32, Saturates),
+            O::I64TruncSatF64S => self.truncated_i64(F64, Saturates),
+            O::I64TruncSatF32U => self.truncated_u64(F32, Saturates),
+            O::I64TruncSatF64U => self.truncated_u64(F64, Saturates),
             O::I32ReinterpretF32 => self.reinterpret(I32),
             O::I64ReinterpretF64 => self.reinterpret(I64),
             O::F32ReinterpretI32 => self.reinterpret(F32),
@@ -228,7 +228,7 @@ impl Baseline<'_> {
         self.push(Type::I32, Place::Flags(condition));
     }
 
-    fn from_int(&mut self, from: Type, to: Type) {
+    fn convert_int(&mut self, from: Type, to: Type) {
         let register = self.pop_gpr();
         let result = self.xmm();
         // The conversion keeps the rest of its register, and so would wait for it.
@@ -240,7 +240,7 @@ impl Baseline<'_> {
 
     /// Half of a number that looks negative is converted, with the bit that is lost kept in the
     /// lowest one for rounding, and doubled.
-    fn from_unsigned(&mut self, to: Type) {
+    fn convert_unsigned(&mut self, to: Type) {
         let register = self.pop_gpr();
         let result = self.xmm();
         let float = to.float();
@@ -285,7 +285,7 @@ impl Baseline<'_> {
     }
 
     /// By way of 64 bits, in which all of 32 bits fit: what comes out is compared with its lower half.
-    fn to_i32(&mut self, from: Type, is_signed: bool, misfit: Misfit) {
+    fn truncated_i32(&mut self, from: Type, is_signed: bool, misfit: Misfit) {
         let value = self.pop_xmm();
         let result = self.gpr();
         self.asm.float_to_int(from.float(), Width::W64, result, value);
@@ -307,7 +307,7 @@ impl Baseline<'_> {
     }
 
     /// The processor gives the least number for all that does not fit, and for itself.
-    fn to_i64(&mut self, from: Type, misfit: Misfit) {
+    fn truncated_i64(&mut self, from: Type, misfit: Misfit) {
         let value = self.pop_xmm();
         let result = self.gpr();
         let float = from.float();
@@ -333,7 +333,7 @@ impl Baseline<'_> {
     }
 
     /// What is not below 2^63 is brought down by it and converted without.
-    fn to_u64(&mut self, from: Type, misfit: Misfit) {
+    fn truncated_u64(&mut self, from: Type, misfit: Misfit) {
         let value = self.pop_xmm();
         let result = self.gpr();
         let float = from.float();

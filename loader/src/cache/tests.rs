@@ -25,6 +25,7 @@ fn codes() -> SomeCode {
         bytes: vec![0xe8, 0, 0, 0, 0, 0xc3],
         align: 32,
         skew: 20,
+        is_provisional: true,
         relocations: vec![call, Relocation { kind: RelocationKind::Absolute64, ..call }],
         traps: vec![TrapSite { offset: 2, code: TrapCode::MemoryOutOfBounds }],
         locations: vec![(2, 100), (9, 104)],
