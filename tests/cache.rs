@@ -148,7 +148,7 @@ fn lazily(cache: &Path, arguments: &[&str]) -> [usize; 3] {
         let at = words.windows(what.len()).position(|found| found == what);
         at.map_or(0, |at| words[at - 1].trim_start_matches('(').parse().expect("a number"))
     };
-    let compiled = before(&["compiled", "at", "once,"]) + before(&["optimized,"]);
+    let compiled = before(&["compiled", "at", "once,"]);
     [before(&["cached)"]), before(&["functions", "deferred:"]), compiled]
 }
 

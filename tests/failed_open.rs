@@ -81,10 +81,18 @@ fn too_large() -> String {
 
 /// Constructors that do not return, and what `open` says of them.
 const CONSTRUCTORS: [(&str, &str, &str); 4] = [
-    ("trapping", "unreachable", "wasm trap: unreachable\n  #0 trapping.so!__wasm_call_ctors+0x"),
-    ("exiting", "(call $exit (i32.const 3))", "exit with status 3"),
-    ("throwing", "(throw $thrown (i32.const 5))", "wasm trap: uncaught exception: tag 0\n  #0 "),
-    ("interrupted", "(loop $again (br $again))", "wasm trap: interrupted\n  #0 "),
+    (
+        "trapping",
+        "unreachable",
+        "constructors: wasm trap: unreachable\n  #0 trapping.so!__wasm_call_ctors+0x",
+    ),
+    ("exiting", "(call $exit (i32.const 3))", "exit status 3"),
+    (
+        "throwing",
+        "(throw $thrown (i32.const 5))",
+        "constructors: wasm trap: uncaught exception: tag 0\n  #0 ",
+    ),
+    ("interrupted", "(loop $again (br $again))", "constructors: wasm trap: interrupted\n  #0 "),
 ];
 
 impl World {
@@ -248,7 +256,7 @@ fn a_library_whose_constructor_stops_goes_again() {
         world.open_good();
         for (name, _, message) in CONSTRUCTORS {
             world.is_interrupted = name == "interrupted";
-            check_failure(&mut world, name, &format!("failed during its constructors: {message}"));
+            check_failure(&mut world, name, message);
         }
     }
 }
@@ -274,7 +282,7 @@ fn what_no_linker_wrote_is_not_opened() {
     let malformed = [
         ("empty", Vec::new(), "not a WebAssembly module"),
         ("cut", good[..good.len() / 2].to_vec(), "invalid module: unexpected end"),
-        ("cut_header", good[..6].to_vec(), "not a WebAssembly module"),
+        ("cut_header", good[..6].to_vec(), "unexpected end of the header"),
         ("magic", [b"\x7fELF", &good[4..]].concat(), "not a WebAssembly module"),
         ("version", [&good[..4], &[2, 0, 0, 0], &good[8..]].concat(), "unknown binary version"),
         ("late", module(late), "is not the first section of the module"),

@@ -17,6 +17,7 @@ mod integer;
 mod label;
 mod memory;
 mod operand;
+pub mod stub;
 
 use wasmparser::{BinaryReader, FunctionBody, Operator};
 

@@ -1,4 +1,5 @@
-//! Code between the host and wasm: into wasm from the host, and out to host functions.
+//! Code between the host and wasm: into wasm from the host, and out to host functions. What the
+//! baseline compiler does not know (vectors, more results than registers) is compiled.
 
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{
@@ -7,6 +8,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
 
+use crate::baseline::stub;
 use crate::compiler::{Compiler, Worker};
 use crate::signature::{self, value_type};
 use crate::vm::Stubs;
@@ -19,6 +21,9 @@ const SLOT_BYTES: usize = size_of::<RawValue>();
 
 impl Stubs for Compiler {
     fn entry(&self, ty: &FuncType) -> Code {
+        if let Ok(code) = stub::entry(ty) {
+            return code;
+        }
         let mut signature = Signature::new(CallConv::SystemV);
         signature.params = vec![AbiParam::new(I64); 2];
         self.stub(signature, |builder| {
@@ -36,6 +41,9 @@ impl Stubs for Compiler {
     }
 
     fn host_call(&self, ty: &FuncType, host_function: u32) -> Code {
+        if let Ok(code) = stub::host_call(ty, host_function) {
+            return code;
+        }
         self.stub(signature::wasm(ty), |builder| {
             let entry = builder.current_block().expect("the entry block is current");
             let params = builder.block_params(entry).to_vec();

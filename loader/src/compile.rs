@@ -232,9 +232,9 @@ fn trim(linker: &Linker) {
 
 /// Keeps what was compiled since the program started.
 pub(crate) fn keep_compiled(linker: &mut Linker) {
-    if let (Some(cache), Some(stubs)) = (&linker.cache, &linker.stubs) {
+    if let Some(cache) = &linker.cache {
         // That they are not kept costs the next start some time.
-        let _ = cache.store_stubs(stubs).and_then(|()| cache.store_small());
+        let _ = cache.store_small();
     }
     if let (Some(lazy), Some(cache)) = (&linker.lazy, &linker.cache) {
         // What is compiled from now on would come too late.

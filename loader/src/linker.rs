@@ -42,8 +42,6 @@ pub(crate) struct Linker {
     pub(crate) cache: Option<crate::cache::Cache>,
     /// Modules of libraries that were closed.
     pub(crate) kept: KeptModules,
-    /// Ways in and out of wasm, if they are kept.
-    pub(crate) stubs: Option<Arc<crate::cache::KeptStubs>>,
     pub(crate) progress: Option<compile::Progress>,
     /// Who compiles functions when they are called, if that is when.
     pub(crate) lazy: Option<Arc<LazyCompiler>>,

@@ -7,7 +7,7 @@ use dynvm_jit::{CompileTime, Compiler, LazyCompiler, Settings};
 use dynvm_vm::value::Value;
 use dynvm_vm::{CodeListener, Config, HostFunction, Process, Stop};
 
-use crate::cache::{Cache, KeptStubs};
+use crate::cache::Cache;
 use crate::close;
 use crate::compile;
 use crate::dialect;
@@ -114,11 +114,7 @@ impl Loader {
             source: Box::new(source),
         })?;
         let compiler = Arc::new(compiler);
-        let kept = options.cache.as_ref().map(|cache| Arc::new(cache.stubs(Arc::clone(&compiler))));
-        let stubs: Arc<dyn dynvm_vm::Stubs> = match &kept {
-            Some(kept) => Arc::<KeptStubs>::clone(kept),
-            None => Arc::<Compiler>::clone(&compiler),
-        };
+        let stubs = Arc::<Compiler>::clone(&compiler);
         let mut process = Process::new(&options.config, stubs)
             .map_err(|source| LoadError::Vm { dso: "the process".to_owned(), source })?;
         if let Some(listener) = options.code_listener {
@@ -160,7 +156,6 @@ impl Loader {
             progress: options.progress,
             cache: options.cache,
             kept: crate::kept::KeptModules::default(),
-            stubs: kept,
             dl: dlfcn::DlState::default(),
             dialects: dialect::State { flat: options.flat, ..dialect::State::default() },
             destructors: exit::Destructors::default(),

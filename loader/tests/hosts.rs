@@ -202,7 +202,7 @@ fn wasix_numbers_all_types_of_numbers() {
             (i32.load (call $at (i32.const 98)))
             (call $reflect (i32.const -1) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
                 (i32.const -1)))"#,
-        "0 -1095183400704 -64764 28 1 0 0 78",
+        "0 -1082281295616 -64764 28 1 0 0 78",
     );
 }
 

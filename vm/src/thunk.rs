@@ -37,9 +37,14 @@ const OVERFLOW_BYTES: usize = 15;
 /// has, at most [`INTS_MAX`]: the pinned register, and `shim`.
 pub(crate) fn thunk(code: usize, shim: usize, ints: usize) -> Code {
     let mut bytes = vec![0x48, 0x8b, 0x04, 0x24];
-    bytes.extend([0x49, 0x89, 0x47, displacement(VmContext::HOST_CALL_PC)]);
-    bytes.extend([0x49, 0x89, 0x6f, displacement(VmContext::HOST_CALL_FP)]);
-    bytes.extend([0x49, 0x3b, 0x67, displacement(VmContext::STACK_LIMIT)]);
+    for (instruction, field) in [
+        ([0x49, 0x89, 0x87], VmContext::HOST_CALL_PC),
+        ([0x49, 0x89, 0xaf], VmContext::HOST_CALL_FP),
+        ([0x49, 0x3b, 0xa7], VmContext::STACK_LIMIT),
+    ] {
+        bytes.extend(instruction);
+        bytes.extend(field.to_le_bytes());
+    }
     let mut call = Vec::new();
     mov_from_pinned(&mut call, INTS[ints]);
     mov_immediate(&mut call, INTS[ints + 1], shim);
@@ -51,12 +56,6 @@ pub(crate) fn thunk(code: usize, shim: usize, ints: usize) -> Code {
     jump(&mut bytes, overflow as *const () as usize);
     debug_assert_eq!(bytes.len() - start, OVERFLOW_BYTES);
     Code { bytes, align: 64, ..Code::default() }
-}
-
-/// A field of the context that is near enough to the pinned register.
-const fn displacement(offset: i32) -> u8 {
-    assert!(offset >= i8::MIN as i32 && offset < 0, "the field is within 128 bytes");
-    offset as u8
 }
 
 /// `mov register, r15`
@@ -85,9 +84,9 @@ mod tests {
         let code = thunk(0x1122, 0x3344, 0);
         let expected = [
             0x48, 0x8b, 0x04, 0x24, // mov rax, [rsp]
-            0x49, 0x89, 0x47, 0xb0, // mov [r15 - 0x50], rax
-            0x49, 0x89, 0x6f, 0xa8, // mov [r15 - 0x58], rbp
-            0x49, 0x3b, 0x67, 0xd8, // cmp rsp, [r15 - 0x28]
+            0x49, 0x89, 0x87, 0xb0, 0xff, 0xee, 0xff, // mov [r15 - 0x110050], rax
+            0x49, 0x89, 0xaf, 0xa8, 0xff, 0xee, 0xff, // mov [r15 - 0x110058], rbp
+            0x49, 0x3b, 0xa7, 0xd8, 0xff, 0xee, 0xff, // cmp rsp, [r15 - 0x110028]
             0x72, 0x19, // jb overflow
             0x4c, 0x89, 0xff, // mov rdi, r15
             0x48, 0xbe, 0x44, 0x33, 0, 0, 0, 0, 0, 0, // mov rsi, 0x3344
@@ -100,6 +99,6 @@ mod tests {
         // mov r8, r15; mov r9, 0x3344
         let code = thunk(0x1122, 0x3344, INTS_MAX);
         let added = [0x4d, 0x89, 0xf8, 0x49, 0xb9, 0x44, 0x33, 0, 0, 0, 0, 0, 0];
-        assert_eq!(code.bytes[18..][..added.len()], added);
+        assert_eq!(code.bytes[27..][..added.len()], added);
     }
 }
