@@ -46,9 +46,9 @@
 ;;     movq %rdi, %rbx
 ;;     movl %esi, <offset:1>+(%rsp)
 ;;     movq    %r15, %rcx
-;;     movl -0x110078(%rcx), %eax
+;;     movl -0x110080(%rcx), %eax
 ;;     leal 4(%rax), %edx
-;;     movl -0x110074(%rcx), %ecx
+;;     movl -0x11007c(%rcx), %ecx
 ;;     cmpl %ecx, %edx
 ;;     jnbe    label2; j label1
 ;;   block1:
@@ -56,7 +56,7 @@
 ;;     movl %eax, %edx
 ;;     movl $0x1, -0x70100000(%rcx, %rdx, 4)
 ;;     leal 4(%rax), %edx
-;;     movl %edx, -0x110078(%rcx)
+;;     movl %edx, -0x110080(%rcx)
 ;;     jmp     label3
 ;;   block3:
 ;;     movq    %r15, %rcx
@@ -72,7 +72,7 @@
 ;;     retq
 ;;   block2:
 ;;     movq    %r15, %rdi
-;;     movq -0x1100e0(%rdi), %rax
+;;     movq -0x1100e8(%rdi), %rax
 ;;     movl $0x1, %esi
 ;;     call    *%rax
 ;;     ; UserStackMap { by_type: [(types::I32, CompoundBitSet {0})], sp_to_sized_stack_slots: None }
@@ -112,7 +112,7 @@
 ;;   block2:
 ;;     movl %r9d, %r10d
 ;;     shlq $0x8, %r10
-;;     movq -0x110080(%r8), %r11
+;;     movq -0x110088(%r8), %r11
 ;;     movl 4(%r11, %r10), %r11d
 ;;     cmpl $0x3, %r11d
 ;;     jnz #trap=user22
@@ -160,7 +160,7 @@
 ;;     movq %rsp, %rbp
 ;;   block0:
 ;;     movq    %r15, %rdx
-;;     movl -0x110078(%rdx), %eax
+;;     movl -0x110080(%rdx), %eax
 ;;     cmpl $0x200, %edi
 ;;     seta %r8b
 ;;     leal 0xf(%rdi), %ecx
@@ -168,7 +168,7 @@
 ;;     andl $0xfffffff8, %esi
 ;;     shrl $0x2, %esi
 ;;     leal (%rax, %rsi), %esi
-;;     cmpl -0x110074(%rdx), %esi
+;;     cmpl -0x11007c(%rdx), %esi
 ;;     seta %dl
 ;;     orl %edx, %r8d
 ;;     testb %r8b, %r8b
@@ -179,7 +179,7 @@
 ;;     leaq (%r8, %r9, 4), %rdx
 ;;     movl $0x40000005, -0x70100000(%r8, %r9, 4)
 ;;     movl %edi, -0x700ffffc(%r8, %r9, 4)
-;;     movl %esi, -0x110078(%r8)
+;;     movl %esi, -0x110080(%r8)
 ;;     andl $0xfffffff8, %ecx
 ;;     leaq -8(%rdx, %rcx), %rcx
 ;;     jmp     label2
@@ -199,7 +199,7 @@
 ;;   block5:
 ;;     movq %rdi, %rdx
 ;;     movq    %r15, %rdi
-;;     movq -0x1100d8(%rdi), %rax
+;;     movq -0x1100e0(%rdi), %rax
 ;;     movl $0x5, %esi
 ;;     call    *%rax
 ;;     jmp     label6
