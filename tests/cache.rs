@@ -73,7 +73,7 @@ fn a_second_start_compiles_nothing() {
     let shown = output(dynvm(&cache, &["cache"]));
     let shown = String::from_utf8(shown.stdout).expect("text");
     assert!(shown.contains("cache: 4 entries of "), "{shown}");
-    assert_eq!((files(&cache).len(), packs(&cache).len()), (7, 1));
+    assert_eq!((files(&cache).len(), packs(&cache).len()), (6, 1));
     assert!(output(dynvm(&cache, &["cache", "--clear"])).status.success());
     assert_eq!(files(&cache).len(), 0);
 }
@@ -287,7 +287,7 @@ fn a_writer_killed_200_times_leaves_it_whole() {
             };
             while !is_writing() && killed.try_wait().expect("it is our child").is_none() {}
         }
-        let wait = Duration::from_micros(next(if round % 2 == 0 { 300 } else { 40_000 }));
+        let wait = Duration::from_micros(next(if round % 2 == 0 { 30 } else { 40_000 }));
         let started = Instant::now();
         while started.elapsed() < wait {
             std::hint::spin_loop();

@@ -77,7 +77,7 @@ const WAYS: [&[&str]; 4] = [
     &["--compile=eager"],
     &["--compile=eager"],
     &["--compile=eager", "--inline=off"],
-    &["--compile=lazy", "--no-cache"],
+    &["--compile=optimizing", "--no-cache"],
 ];
 
 /// Exits with what `value` of a library gives.
@@ -147,7 +147,7 @@ fn only_what_may_have_inlined_it_is_compiled_again() {
 #[test]
 fn lazily_compiled_functions_inline_too() {
     let world = World::new(&[("main.wasm", MAIN), ("liba.so", &library(3))]);
-    let ended = world.run_as(&["--compile", "lazy", "--no-cache"]);
+    let ended = world.run_as(&["--compile", "optimizing", "--no-cache"]);
     assert_eq!((ended.status, ended.inlined()), (3, 1), "{}", ended.stderr);
 }
 

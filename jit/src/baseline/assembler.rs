@@ -563,3 +563,6 @@ impl Assembler {
         self.bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests;
