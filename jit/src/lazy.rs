@@ -284,13 +284,14 @@ impl LazyCompiler {
             Tiers::Both | Tiers::Optimizing => (self.threads)(),
             Tiers::Baseline | Tiers::Hasty => 0,
         };
-        self.shared.lock().has_threads = threads > 0;
-        for number in 0..threads {
+        let start = |number| {
             let shared = Arc::clone(&self.shared);
             let thread = std::thread::Builder::new().name(format!("compile {number}"));
-            // Without it the functions are compiled when they are called, all the same.
-            let _ = thread.spawn(move || shared.compile_ahead());
-        }
+            thread.spawn(move || shared.compile_ahead()).is_ok()
+        };
+        // Where the system gives none, who calls a function compiles it, and optimizes it too.
+        let started = (0..threads).filter(|number| start(*number)).count();
+        self.shared.lock().has_threads = started > 0;
     }
 
     /// Forgets an instance that goes, and gives what was kept of it. What a thread compiles for it now
