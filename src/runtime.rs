@@ -10,7 +10,7 @@ use dynvm_jit::CompileTime;
 use dynvm_loader::dso::{Dso, LoadBias};
 use dynvm_loader::ldd::Listing;
 use dynvm_loader::{
-    Cache, FileIdentity, Flags, GuestFile, GuestFiles, Handle, LoadError, Loader, Progress,
+    Cache, FileIdentity, Flags, GuestFile, GuestFiles, Handle, HostModule, LoadError, Loader, Progress,
 };
 use dynvm_vm::value::Value;
 use dynvm_vm::{Config, HeapStats, Interrupter, Stop, Trap};
@@ -67,18 +67,23 @@ impl Options {
     /// # Errors
     /// If the guest's world cannot be made, whose directories are searched for libraries.
     pub fn linker(&self) -> Result<dynvm_loader::Options, Error> {
-        Ok(dynvm_loader::Options { host_functions: Vec::new(), cache: None, ..self.loader()? })
+        Ok(dynvm_loader::Options { host_modules: Vec::new(), cache: None, ..self.loader()? })
     }
 
     /// The same for the loader.
     fn loader(&self) -> Result<dynvm_loader::Options, Error> {
-        let wasi = self.wasi.build()?;
+        let wasi = Arc::new(self.wasi.build()?);
+        let module = |name: &'static str| {
+            let wasi = Arc::clone(&wasi);
+            let module: HostModule = Arc::new(move |field| wasi.function(name, field));
+            (name.to_owned(), module)
+        };
         let mut options = dynvm_loader::Options {
             library_dirs: self.library_dirs.clone(),
             preload: self.preloads.clone(),
             is_lazy: self.is_lazy,
             flat: self.flat.clone(),
-            host_functions: wasi.functions(),
+            host_modules: Wasi::modules().map(module).into(),
             guest_files: Some(Arc::new(View(wasi))),
             cache: self.cache.clone(),
             compile: self.compile,
@@ -114,7 +119,7 @@ fn interrupt_after(limit: Duration, interrupter: &Interrupter) {
 }
 
 /// The files that the guest was granted, as the dynamic linker asks for them.
-struct View(Wasi);
+struct View(Arc<Wasi>);
 
 impl GuestFiles for View {
     fn open(&self, guest_path: &str) -> io::Result<GuestFile> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
-use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::settings;
 use cranelift_codegen::{CodegenError, CompiledCode, Context};
 use cranelift_frontend::FunctionBuilderContext;
 use rayon::prelude::*;
@@ -19,6 +19,7 @@ use crate::error::CompileError;
 use crate::induction;
 use crate::lazy::SomeCode;
 use crate::location::{self, Loads};
+use crate::processor;
 use crate::schedule::{self, Uses};
 use crate::stride;
 use crate::translate::inline::{Inlined, Policy};
@@ -64,10 +65,6 @@ impl Default for Settings {
     }
 }
 
-/// Binary logarithm of the size of the guard at a stack's end: larger frames touch each such
-/// stretch of the stack in order.
-const STACK_GUARD_LOG2: &str = "16";
-
 /// From this size on, in bytes of wasm, a function without a loop is compiled with as little work
 /// as possible. Such a one sets something up, once, and what the allocator of registers does grows
 /// faster than its size: one of 427 kB that relocates CPython's data took 0.29 s otherwise.
@@ -75,8 +72,10 @@ const STRAIGHT_BYTES_MIN: usize = 64 << 10;
 
 /// Makes machine code for the processor that it runs on.
 pub struct Compiler {
-    isa: OwnedTargetIsa,
-    /// For long functions without a loop, when there is one.
+    /// Made with the first function that is optimized, as is the next: a start that finds its code
+    /// compiled needs neither.
+    isa: OnceLock<OwnedTargetIsa>,
+    /// For long functions without a loop.
     plain_isa: OnceLock<OwnedTargetIsa>,
     settings: Settings,
     /// Of the processor, for baseline code.
@@ -87,25 +86,22 @@ pub struct Compiler {
 impl Compiler {
     /// A compiler for the processor that this runs on.
     pub fn new(settings: &Settings) -> Result<Compiler, CompileError> {
-        let isa = isa(settings)?;
         // Without these, rounding and the like would need functions of a runtime library.
-        let flags = isa.isa_flags();
-        let has = |flag| {
-            let value = flags.iter().find(|value| value.name == flag);
-            value.and_then(|value| value.as_bool()) == Some(true)
-        };
-        for (flag, name) in [("has_ssse3", "SSSE3"), ("has_sse41", "SSE4.1")] {
-            if !has(flag) {
+        for (has, name) in [
+            (is_x86_feature_detected!("ssse3"), "SSSE3"),
+            (is_x86_feature_detected!("sse4.1"), "SSE4.1"),
+        ] {
+            if !has {
                 return Err(CompileError::Processor { missing: name });
             }
         }
         let features = Features {
-            has_lzcnt: has("has_lzcnt"),
-            has_bmi1: has("has_bmi1"),
-            has_popcnt: has("has_popcnt"),
+            has_lzcnt: is_x86_feature_detected!("lzcnt"),
+            has_bmi1: is_x86_feature_detected!("bmi1"),
+            has_popcnt: is_x86_feature_detected!("popcnt"),
         };
         Ok(Compiler {
-            isa,
+            isa: OnceLock::new(),
             plain_isa: OnceLock::new(),
             settings: settings.clone(),
             features,
@@ -113,19 +109,14 @@ impl Compiler {
         })
     }
 
-    /// What the code that it makes depends on besides the instance: Cranelift and its settings, the
-    /// processor and its features.
+    /// What the code that it makes depends on besides the instance: Cranelift, the settings, the
+    /// processor's features.
     pub fn fingerprint(&self) -> &str {
         self.fingerprint.get_or_init(|| {
-            let isa = &self.isa;
-            let features: Vec<_> = isa.isa_flags().iter().map(|value| value.to_string()).collect();
+            let features = processor::features().map(|(name, has)| if has { name } else { "" });
             let version = cranelift_codegen::VERSION;
-            let inlining = self.settings.is_inlining;
-            format!(
-                "{version} {} {} {features:?} {inlining} {STRAIGHT_BYTES_MIN}",
-                isa.triple(),
-                isa.flags()
-            )
+            let settings = &self.settings;
+            format!("{version} {} {settings:?} {STRAIGHT_BYTES_MIN}", features.join(" "))
         })
     }
 
@@ -295,14 +286,9 @@ impl Compiler {
         worker.context.clear();
         worker.inlined.clear();
         worker.is_plain = self.is_long_and_straight(unit.instance(), func);
-        if worker.is_plain && self.plain_isa.get().is_none() {
-            let settings = Settings { opt_level: OptLevel::None, ..self.settings.clone() };
-            let isa = isa(&settings)?;
-            self.plain_isa.get_or_init(|| isa);
-        }
         let Worker { context, builder_context, inlined, .. } = worker;
         let into = &mut context.func;
-        translate(self.policy(unit), func, loop_offset, &*self.isa, into, builder_context, inlined)
+        translate(self.policy(unit), func, loop_offset, self.isa(), into, builder_context, inlined)
             .map_err(|error| failed(unit.instance(), func, error.to_string()))?;
         location::lead_to_traps(into);
         Ok(())
@@ -337,12 +323,16 @@ impl Compiler {
     }
 
     pub(crate) fn isa(&self) -> &dyn TargetIsa {
-        &*self.isa
+        &**self.isa.get_or_init(|| processor::isa(&self.settings))
     }
 
     fn isa_for(&self, is_plain: bool) -> &dyn TargetIsa {
-        let plain = self.plain_isa.get().filter(|_| is_plain);
-        &**plain.unwrap_or(&self.isa)
+        if !is_plain {
+            return self.isa();
+        }
+        &**self.plain_isa.get_or_init(|| {
+            processor::isa(&Settings { opt_level: OptLevel::None, ..self.settings.clone() })
+        })
     }
 
     /// Whether a function gets as little work as possible.
@@ -387,41 +377,6 @@ impl Default for Worker {
             registers: regalloc2::Ctx::default(),
         }
     }
-}
-
-/// The processor that this runs on, and how to make code for it.
-fn isa(settings: &Settings) -> Result<OwnedTargetIsa, CompileError> {
-    let unsuitable = |message: &str| CompileError::Settings { message: message.to_owned() };
-    let isa = cranelift_native::builder().map_err(unsuitable)?;
-    let flags = flags(settings).map_err(|error| unsuitable(&error.to_string()))?;
-    isa.finish(settings::Flags::new(flags)).map_err(|error| unsuitable(&error.to_string()))
-}
-
-fn flags(settings: &Settings) -> settings::SetResult<settings::Builder> {
-    let mut flags = settings::builder();
-    let (opt_level, allocator) = match settings.opt_level {
-        OptLevel::None => ("none", "single_pass"),
-        OptLevel::Speed => ("speed", "backtracking"),
-    };
-    flags.set("opt_level", opt_level)?;
-    flags.set("regalloc_algorithm", allocator)?;
-    flags.set("enable_verifier", if settings.is_verified { "true" } else { "false" })?;
-    if settings.is_nan_canonical {
-        flags.enable("enable_nan_canonicalization")?;
-    }
-    // The context register belongs to the process, not to any function.
-    flags.enable("enable_pinned_reg")?;
-    // Backtraces follow frame pointers.
-    flags.enable("preserve_frame_pointers")?;
-    flags.set("unwind_info", "false")?;
-    // Where loops are: see `skew`.
-    flags.enable("machine_code_cfg_info")?;
-    flags.enable("enable_probestack")?;
-    flags.set("probestack_strategy", "inline")?;
-    flags.set("probestack_size_log2", STACK_GUARD_LOG2)?;
-    // More results than there are registers for come back in memory of the caller's.
-    flags.enable("enable_multi_ret_implicit_sret")?;
-    Ok(flags)
 }
 
 /// The name that the caller's module gives a callee, or the one that an inlined callee's own does.

@@ -89,11 +89,6 @@ impl From<wasmparser::Error> for DecodeError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CompileError {
-    /// Code for this machine cannot be made.
-    Settings {
-        /// What is wrong.
-        message: String,
-    },
     /// The processor lacks an instruction set that the code relies on.
     Processor {
         /// Its name.
@@ -111,9 +106,6 @@ pub enum CompileError {
 impl fmt::Display for CompileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CompileError::Settings { message } => {
-                write!(f, "cannot compile for this machine: {message}")
-            }
             CompileError::Processor { missing } => {
                 write!(f, "cannot compile for this machine: the processor lacks {missing}")
             }

@@ -104,8 +104,8 @@ impl FromStr for CompileTime {
 pub struct LazyCompiler {
     shared: Arc<Shared>,
     tiers: Tiers,
-    /// Of the thread that runs wasm.
-    worker: Mutex<Worker>,
+    /// Of the thread that runs wasm; made when it first compiles something that is optimized.
+    worker: Mutex<Option<Box<Worker>>>,
     /// How many threads compile ahead.
     threads: fn() -> usize,
 }
@@ -418,7 +418,7 @@ impl LazyCompiler {
         self.shared.work.notify_all();
         if is_alone {
             let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
-            self.shared.do_all_hot(&mut worker);
+            self.shared.do_all_hot(worker.get_or_insert_default());
         }
         // What cannot be placed is left where it is.
         self.place_ready(process).ok()?;
@@ -453,7 +453,7 @@ impl LazyCompiler {
         let (unit, index) = state.take(func);
         drop(state);
         let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
-        let code = self.shared.compiler.compile_with(&mut worker, &unit, index);
+        let code = self.shared.compiler.compile_with(worker.get_or_insert_default(), &unit, index);
         drop(worker);
         let has_loop = has_loop(unit.instance(), index);
         let callees = self.shared.finish(func, &unit, code, true)?;

@@ -19,6 +19,7 @@ mod epilogue;
 mod induction;
 mod lazy;
 mod location;
+mod processor;
 mod schedule;
 mod signature;
 mod skew;

@@ -11,12 +11,12 @@ use crate::cache::Cache;
 use crate::dialect::Dialect;
 use crate::dialect::dyninfo;
 use crate::dialect::flat::Flat;
-use crate::dso::{Dso, DsoId, DsoState, LoadBias};
+use crate::dso::{Dso, DsoId, DsoState, LoadBias, Origin};
 use crate::dylink::Dylink;
 use crate::error::LoadError;
 use crate::kept::{KeptModules, Read};
 use crate::link_map::LinkMap;
-use crate::search::{Found, Search, host_path};
+use crate::search::{Found, Search, host_path, runpath};
 use crate::symbol::SymbolTable;
 
 /// The dsos that one load brings: those from `mark` on. Nobody joins it once it is read.
@@ -181,35 +181,34 @@ fn read_needed(
     mark: DsoId,
 ) -> Result<Vec<Missing>, LoadError> {
     let mut missing = Vec::new();
-    // Who has no runpath finds the same file under a name as everybody else who has none.
-    let mut found_before = HashMap::<String, DsoId>::new();
+    // Who has the same runpath finds the same file under a name.
+    let mut found_before = HashMap::<(String, Vec<Origin>), DsoId>::new();
     let mut next = mark;
     while let Some(dso) = map.find(next) {
         let asker = dso.id;
         let names = dso.dylink.as_ref().map(|dylink| dylink.needed.clone()).unwrap_or_default();
         for needed in names {
             let dso = map.dso(asker);
-            let is_usual = dso.dylink.as_ref().is_some_and(|dylink| dylink.runpath.is_empty());
-            if let Some(id) = found_before.get(&needed).filter(|_| is_usual) {
+            let place = (needed, runpath(dso));
+            if let Some(id) = found_before.get(&place) {
                 add_needed(map, asker, *id);
                 continue;
             }
-            match search.library(&needed, Some(dso)) {
+            let (needed, _) = &place;
+            match search.library(needed, Some(dso)) {
                 Ok(found) => {
                     let id = match map.by_identity(found.identity) {
                         Some(id) => id,
                         None => load(map, known, found, Some(asker), false)?,
                     };
                     add_needed(map, asker, id);
-                    if is_usual {
-                        found_before.insert(needed, id);
-                    }
+                    found_before.insert(place, id);
                 }
                 // A preload or an earlier `dlopen` by path can be what is needed.
-                Err(searched) => match map.by_name(&needed) {
+                Err(searched) => match map.by_name(needed) {
                     Some(id) => add_needed(map, asker, id),
                     None => missing.push(Missing {
-                        needed,
+                        needed: needed.clone(),
                         needed_by: Arc::clone(&dso.name),
                         searched: searched.0,
                     }),

@@ -85,12 +85,12 @@ impl State {
     }
 }
 
-/// Every function that a dialect knows the loader by: module, field, function.
-pub(crate) fn functions(
-    linker: &Weak<Mutex<Linker>>,
-) -> Vec<(&'static str, &'static str, HostFunction)> {
-    let mut functions = wasix::functions(linker);
-    functions.extend(toywasm::functions(linker));
-    functions.extend(emscripten::functions());
-    functions
-}
+/// Makes functions of one module: name, function.
+type Functions = fn(&Weak<Mutex<Linker>>) -> Vec<(&'static str, HostFunction)>;
+
+/// Every function that a dialect knows the loader by, by its module.
+pub(crate) const FUNCTIONS: [(&str, Functions); 3] = [
+    (wasix::MODULE, wasix::functions),
+    (toywasm::MODULE, toywasm::functions),
+    (emscripten::MODULE, emscripten::functions),
+];

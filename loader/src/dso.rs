@@ -47,7 +47,7 @@ pub enum DsoState {
 }
 
 /// Where a dso was found, which is what `$ORIGIN` in its runpath means.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// A directory of the host's, named by the user.
     Host(PathBuf),

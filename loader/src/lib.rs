@@ -65,6 +65,7 @@ pub use compile::{Compiled, Progress};
 pub use dlfcn::Flags;
 pub use dwarf::Location;
 pub use error::{LoadError, Mismatch, UndefinedSymbol};
+pub use host::HostModule;
 pub use linker::Statistics;
 pub use loader::{Handle, Loader, Options};
 pub use search::{FileIdentity, GuestFile, GuestFiles};

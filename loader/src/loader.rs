@@ -16,7 +16,7 @@ use crate::dso::DsoId;
 use crate::dwarf::{Location, SourceLines};
 use crate::error::LoadError;
 use crate::exit;
-use crate::host::Hosts;
+use crate::host::{HostModule, Hosts};
 use crate::init;
 use crate::link_map::LinkMap;
 use crate::linker::{Linker, Statistics, lock};
@@ -41,6 +41,9 @@ pub struct Options {
     pub guest_files: Option<Arc<dyn GuestFiles>>,
     /// What the host defines: module, field, function.
     pub host_functions: Vec<(String, String, HostFunction)>,
+    /// What else the host defines, in modules whose functions are made when they are imported: name
+    /// of the module, module.
+    pub host_modules: Vec<(String, HostModule)>,
     /// The other modules of a flat program: the main program and these have no linking sections,
     /// share one memory, and find each other's exports in `env`. `None` for any other program.
     pub flat: Option<Vec<PathBuf>>,
@@ -67,6 +70,7 @@ impl Default for Options {
             is_lazy: false,
             guest_files: None,
             host_functions: Vec::new(),
+            host_modules: Vec::new(),
             flat: None,
             config: Config::default(),
             compiler: Settings::default(),
@@ -135,6 +139,9 @@ impl Loader {
         for (module, field, function) in options.host_functions {
             hosts.add(module, field, function);
         }
+        for (module, source) in options.host_modules {
+            hosts.add_module(module, source);
+        }
         let search = Search {
             library_dirs: options.library_dirs,
             main_dir: None,
@@ -169,16 +176,14 @@ impl Loader {
         let weak = Arc::downgrade(&linker);
         lock(&linker).dialects.linker = weak.clone();
         process.set_resolver(Arc::new(FirstCalls { linker: Weak::clone(&weak), lazy }));
-        for (name, function) in dlfcn::functions(&weak).into_iter().chain(exit::functions(&weak)) {
-            lock(&linker).hosts.add(dlfcn::MODULE.to_owned(), name.to_owned(), function);
-        }
-        for (module, name, function) in dialect::functions(&weak) {
-            // What the embedder gave under these names is meant to be used.
-            let hosts = &mut lock(&linker).hosts;
-            if hosts.func_type(module, name).is_none() {
-                hosts.add(module.to_owned(), name.to_owned(), function);
-            }
-        }
+        let of = |functions: fn(&Weak<Mutex<Linker>>) -> Vec<(&'static str, HostFunction)>| {
+            let linker = Weak::clone(&weak);
+            move || functions(&linker)
+        };
+        let add = |module, functions| lock(&linker).hosts.add_family(module, of(functions));
+        add(dlfcn::MODULE, dlfcn::functions);
+        add(dlfcn::MODULE, exit::functions);
+        dialect::FUNCTIONS.into_iter().for_each(|(module, functions)| add(module, functions));
         Ok(Loader {
             process,
             linker,

@@ -273,7 +273,7 @@ fn spellings(name: &str) -> impl Iterator<Item = String> {
 
 /// The runpath of a dso with `$ORIGIN` expanded. Without it, an entry is a directory of the
 /// guest's: a module cannot name a directory of the host's but beside itself.
-fn runpath(dso: &Dso) -> Vec<Origin> {
+pub(crate) fn runpath(dso: &Dso) -> Vec<Origin> {
     let entries = dso.dylink.iter().flat_map(|dylink| &dylink.runpath);
     entries.map(|entry| expand_origin(entry, &dso.origin)).collect()
 }

@@ -30,6 +30,8 @@ pub(crate) struct Space {
     globals: Growing,
     /// Counters of functions below this one may have been counted up.
     counters_len: u32,
+    /// Their pages that are open, from the first on.
+    counters_open_bytes: usize,
     /// Ranges of functions that were given back and that nothing refers to, by the types of their
     /// functions: a range is used again for the same types only.
     free_functions: HashMap<Box<[TypeId]>, Vec<FuncId>>,
@@ -113,6 +115,7 @@ impl Space {
                 open_bytes: 0,
             },
             counters_len: 0,
+            counters_open_bytes: 0,
             free_functions: HashMap::new(),
             retired: BTreeMap::new(),
             retired_by_digest: HashMap::new(),
@@ -279,13 +282,18 @@ impl Space {
 
     /// Lets `count` functions from `first` on have counters, which are zero.
     pub(crate) fn clear_counters(&mut self, first: FuncId, count: u32) -> Result<(), Error> {
-        let start = BELOW_MEMORY_BYTES - COUNTERS_OFFSET.unsigned_abs() as usize
-            + first.0 as usize * COUNTER_BYTES;
+        let array = BELOW_MEMORY_BYTES - COUNTERS_OFFSET.unsigned_abs() as usize;
+        let start = array + first.0 as usize * COUNTER_BYTES;
         let len = count as usize * COUNTER_BYTES;
-        self.reservation.set_access(start, len, Access::ReadWrite)?;
+        let end = first.0 as usize * COUNTER_BYTES + len;
+        if end > self.counters_open_bytes {
+            let (from, open) = (self.counters_open_bytes, end.next_multiple_of(PAGE_BYTES));
+            self.reservation.set_access(array + from, open - from, Access::ReadWrite)?;
+            self.counters_open_bytes = open;
+        }
         let used = self.counters_len.saturating_sub(first.0).min(count) as usize * COUNTER_BYTES;
         let pointer = self.reservation.pointer(start);
-        // SAFETY: `used` is at most `len`, whose pages were just opened; only wasm reads counters, and
+        // SAFETY: `used` is at most `len`, whose pages are open, as all before them are; only wasm reads counters, and
         // it does not run during this call.
         unsafe { ptr::write_bytes(pointer, 0, used) };
         self.counters_len = self.counters_len.max(first.0 + count);

@@ -124,6 +124,19 @@ impl Wasi {
         functions::all(&self.context)
     }
 
+    /// The names of the modules that a guest imports [`Wasi::function`]s from.
+    #[must_use]
+    pub fn modules() -> [&'static str; 2] {
+        functions::modules()
+    }
+
+    /// One of [`Wasi::functions`]: made only if somebody needs it, while all of them take a tenth of
+    /// a short program's start.
+    #[must_use]
+    pub fn function(&self, module: &str, field: &str) -> Option<HostFunction> {
+        functions::find(&self.context, module, field)
+    }
+
     /// Reads a file by its guest path, for the dynamic linker: what the guest itself could open,
     /// and nothing else.
     ///

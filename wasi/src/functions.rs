@@ -112,18 +112,47 @@ macro_rules! shared_functions {
     };
 }
 
+/// The functions of the newer version but `proc_exit`; one is its alone.
+static NEWER: &[&[Function]] = &[
+    &shared_functions!(wasi_snapshot_preview1),
+    &functions! { wasi_snapshot_preview1:
+        sock_accept(fd: i32, flags: i32, accepted: i32);
+    },
+];
+
+/// Those of the older version.
+static OLDER: &[&[Function]] = &[&shared_functions!(wasi_unstable)];
+
+/// The versions: name of the module, functions.
+const VERSIONS: [(&str, &[&[Function]]); 2] =
+    [("wasi_snapshot_preview1", NEWER), ("wasi_unstable", OLDER)];
+
+/// Every function of a version.
+fn of_version(version: &'static [&'static [Function]]) -> impl Iterator<Item = &'static Function> {
+    version.iter().copied().flatten().chain([&PROC_EXIT])
+}
+
+/// The names of the modules.
+pub(crate) fn modules() -> [&'static str; 2] {
+    VERSIONS.map(|(module, _)| module)
+}
+
+/// The function of this name.
+pub(crate) fn find(
+    context: &Arc<Mutex<WasiCtx>>,
+    module: &str,
+    field: &str,
+) -> Option<HostFunction> {
+    let (_, version) = VERSIONS.into_iter().find(|(name, _)| *name == module)?;
+    let function = of_version(version).find(|function| function.name == field)?;
+    Some(host_function(function, Arc::clone(context)))
+}
+
 /// Every function of both versions: module name, field name, function.
 pub(crate) fn all(context: &Arc<Mutex<WasiCtx>>) -> Vec<(String, String, HostFunction)> {
-    let newer = shared_functions!(wasi_snapshot_preview1).into_iter();
-    let newer = newer.chain(functions! { wasi_snapshot_preview1:
-        sock_accept(fd: i32, flags: i32, accepted: i32);
+    let calls = VERSIONS.into_iter().flat_map(|(module, version)| {
+        of_version(version).map(move |function| (module, function))
     });
-    let older = shared_functions!(wasi_unstable).into_iter();
-    let newer = newer.map(|function| ("wasi_snapshot_preview1", function));
-    let older = older.map(|function| ("wasi_unstable", function));
-    let calls = newer
-        .chain(older)
-        .chain(["wasi_snapshot_preview1", "wasi_unstable"].map(|module| (module, PROC_EXIT)));
     calls
         .map(|(module, function)| {
             let name = function.name.to_owned();
@@ -133,17 +162,17 @@ pub(crate) fn all(context: &Arc<Mutex<WasiCtx>>) -> Vec<(String, String, HostFun
 }
 
 /// `proc_exit` is served here: `wasi-common` takes no status above 125.
-const PROC_EXIT: Function = Function {
+static PROC_EXIT: Function = Function {
     name: "proc_exit",
     params: &[ValType::I32],
     has_result: false,
     call: |_, _, _| unreachable!("it is served here"),
 };
 
-fn host_function(function: Function, context: Arc<Mutex<WasiCtx>>) -> HostFunction {
+fn host_function(function: &Function, context: Arc<Mutex<WasiCtx>>) -> HostFunction {
     let results: &[ValType] = if function.has_result { &[ValType::I32] } else { &[] };
     let ty = FuncType::new(function.params, results);
-    let Function { name, call, .. } = function;
+    let Function { name, call, .. } = *function;
     let library = move |process: &mut Process, values: &mut [RawValue]| {
         let mut context = context.lock().unwrap_or_else(PoisonError::into_inner);
         let mut memory = GuestMemory::Unshared(process.memory_mut());

@@ -1,8 +1,8 @@
 //! Emscripten's side modules import functions of its JavaScript beside those of libraries. The few
 //! that need no JavaScript are met here; of the others the loader says what they are.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 
 use dynvm_vm::code::TrapCode;
 use dynvm_vm::module::Import;
@@ -12,6 +12,7 @@ use dynvm_vm::{HostFunction, Process, Stop, Trap};
 
 use super::guest;
 use crate::dso::Dso;
+use crate::linker::Linker;
 
 /// Name under which these functions are kept; no module can import from it.
 pub(crate) const MODULE: &str = "\0emscripten";
@@ -30,8 +31,8 @@ const PREFIXES: [&str; 10] = [
     "llvm_eh_typeid_for",
 ];
 
-/// The functions that need no JavaScript: module, field, function.
-pub(super) fn functions() -> Vec<(&'static str, &'static str, HostFunction)> {
+/// The functions that need no JavaScript: name, function.
+pub(super) fn functions(_: &Weak<Mutex<Linker>>) -> Vec<(&'static str, HostFunction)> {
     let temporary = Arc::new(AtomicU32::new(0));
     let (set, get) = (Arc::clone(&temporary), temporary);
     let memory_max = |process: &Process| process.config().memory_bytes_max;
@@ -69,9 +70,9 @@ fn function(
     params: &[ValType],
     results: &[ValType],
     func: impl Fn(&mut Process, &mut [RawValue]) -> Result<(), Stop> + Send + Sync + 'static,
-) -> (&'static str, &'static str, HostFunction) {
+) -> (&'static str, HostFunction) {
     let ty = FuncType::new(params, results);
-    (MODULE, name, HostFunction::new(name, ty, Arc::new(func)))
+    (name, HostFunction::new(name, ty, Arc::new(func)))
 }
 
 /// `(destination, source, count)`

@@ -12,7 +12,7 @@ use crate::linker::{Linker, lock};
 use crate::symbol::SymbolKind;
 
 /// The module that these functions are imported from.
-const MODULE: &str = "dyld";
+pub(super) const MODULE: &str = "dyld";
 /// A symbol that is asked for as a function.
 const SYMBOL_FUNC: u32 = 1;
 /// A symbol that is asked for as data.
@@ -21,10 +21,8 @@ const SYMBOL_MEMORY: u32 = 2;
 const SUCCESS: u32 = 0;
 const FAILURE: u32 = 1;
 
-pub(super) fn functions(
-    linker: &Weak<Mutex<Linker>>,
-) -> Vec<(&'static str, &'static str, HostFunction)> {
-    let function = |name, params, call| (MODULE, name, guest::function(linker, name, params, call));
+pub(super) fn functions(linker: &Weak<Mutex<Linker>>) -> Vec<(&'static str, HostFunction)> {
+    let function = |name, params, call| (name, guest::function(linker, name, params, call));
     vec![function("load_object", 4, load_object), function("resolve_symbol", 5, resolve_symbol)]
 }
 

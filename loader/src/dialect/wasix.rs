@@ -23,7 +23,7 @@ pub(crate) use closure::Closures;
 use closure::{closure_allocate, closure_free, closure_prepare};
 
 /// The module that these functions are imported from.
-const MODULE: &str = "wasix_32v1";
+pub(super) const MODULE: &str = "wasix_32v1";
 
 /// Error numbers of WASI, as far as these functions give them.
 mod errno {
@@ -35,10 +35,8 @@ mod errno {
     pub(super) const MEMORY_VIOLATION: u32 = 78;
 }
 
-pub(super) fn functions(
-    linker: &Weak<Mutex<Linker>>,
-) -> Vec<(&'static str, &'static str, HostFunction)> {
-    let function = |name, params, call| (MODULE, name, guest::function(linker, name, params, call));
+pub(super) fn functions(linker: &Weak<Mutex<Linker>>) -> Vec<(&'static str, HostFunction)> {
+    let function = |name, params, call| (name, guest::function(linker, name, params, call));
     vec![
         function("dlopen", 8, dlopen),
         function("dlsym", 6, dlsym),
