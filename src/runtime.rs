@@ -10,7 +10,8 @@ use dynvm_jit::CompileTime;
 use dynvm_loader::dso::{Dso, LoadBias};
 use dynvm_loader::ldd::Listing;
 use dynvm_loader::{
-    Cache, FileIdentity, Flags, GuestFile, GuestFiles, Handle, HostModule, LoadError, Loader, Progress,
+    Cache, FileIdentity, Flags, GuestFile, GuestFiles, Handle, HostModule, LoadError, Loader,
+    Progress,
 };
 use dynvm_vm::value::Value;
 use dynvm_vm::{Config, HeapStats, Interrupter, Stop, Trap};

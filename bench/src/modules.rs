@@ -60,7 +60,7 @@ impl Modules {
         Ok(match import.ty {
             EntityType::Func(ty) => {
                 let function = HostFunction::new(
-                    import.field.clone(),
+                    import.field.as_str(),
                     module.types[ty.index()].clone(),
                     Arc::new(|_, _| Ok(())),
                 );
@@ -178,12 +178,12 @@ impl Modules {
     }
 
     fn find(&self, import: &Import) -> Result<Extern> {
-        let host = (import.module.clone(), import.field.clone());
+        let host = (import.module.to_string(), import.field.to_string());
         if let Some(func) = self.hosts.get(&host) {
             return Ok(Extern::Func(Process::callee(*func)));
         }
         let unknown = || format!("nothing to import as `{import}`");
-        let instance = self.instances.get(&import.module).ok_or_else(unknown)?;
+        let instance = self.instances.get(import.module.as_str()).ok_or_else(unknown)?;
         let instance = self.process.instance(*instance);
         Ok(match instance.module.export(&import.field).ok_or_else(unknown)? {
             Entity::Func(index) => Extern::Func(instance.functions[index.index()]),

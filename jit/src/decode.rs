@@ -20,6 +20,7 @@ use crate::vm::module::{
     CustomSection, DataSegment, ElementItems, ElementSegment, Entity, EntityType, Export, Import,
     Module, SegmentMode,
 };
+use crate::vm::name::Name;
 use crate::vm::types::{
     FuncIndex, GlobalIndex, HeapType, MemoryIndex, RefType, TableIndex, TagIndex, TypeIndex,
     ValType,
@@ -43,11 +44,11 @@ pub fn decode(bytes: impl Into<Vec<u8>>) -> Result<Module, DecodeError> {
 /// Decodes a module and validates it by the rules of a version of the standard: what is younger is
 /// refused.
 pub fn decode_as(standard: Standard, bytes: impl Into<Vec<u8>>) -> Result<Module, DecodeError> {
-    let bytes = bytes.into();
+    let bytes = Arc::new(bytes.into());
     let features = standard.features();
     check_header(&bytes)?;
 
-    let mut decoder = Decoder::default();
+    let mut decoder = Decoder::new(&bytes);
     let mut validator = Validator::new_with_features(features);
     let mut functions = Vec::new();
     let mut parser = Parser::new(0);
@@ -64,7 +65,6 @@ pub fn decode_as(standard: Standard, bytes: impl Into<Vec<u8>>) -> Result<Module
     let mut module = decoder.module;
     module.globals_assigned = vec![false; module.globals.len()];
     bodies::validate(functions, features, &mut module)?;
-    module.bytes = Arc::new(bytes);
     Ok(module)
 }
 
@@ -75,8 +75,8 @@ pub fn decode_validated(
     bytes: impl Into<Vec<u8>>,
     globals_assigned: Vec<bool>,
 ) -> Result<Module, DecodeError> {
-    let bytes = bytes.into();
-    let mut decoder = Decoder::default();
+    let bytes = Arc::new(bytes.into());
+    let mut decoder = Decoder::new(&bytes);
     let mut parser = Parser::new(0);
     parser.set_features(Standard::NEWEST.features());
     for payload in parser.parse_all(&bytes) {
@@ -85,7 +85,6 @@ pub fn decode_validated(
     let mut module = decoder.module;
     assert_eq!(globals_assigned.len(), module.globals.len(), "they are of another module");
     module.globals_assigned = globals_assigned;
-    module.bytes = Arc::new(bytes);
     Ok(module)
 }
 
@@ -106,13 +105,17 @@ fn check_header(bytes: &[u8]) -> Result<(), DecodeError> {
     }
 }
 
-#[derive(Default)]
 struct Decoder {
     module: Module,
     sections_seen: usize,
 }
 
 impl Decoder {
+    fn new(bytes: &Arc<Vec<u8>>) -> Self {
+        let module = Module { bytes: Arc::clone(bytes), ..Module::default() };
+        Decoder { module, sections_seen: 0 }
+    }
+
     fn payload(&mut self, payload: Payload<'_>) -> Result<(), DecodeError> {
         let is_first = self.sections_seen == 0;
         if payload.as_section().is_some() {
@@ -127,12 +130,14 @@ impl Decoder {
                 }
             }
             Payload::ImportSection(section) => {
+                module.imports.reserve(section.count() as usize);
                 for import in section.into_imports_with_offsets() {
                     let (offset, import) = import?;
                     add_import(module, &import, offset)?;
                 }
             }
             Payload::FunctionSection(section) => {
+                module.functions.reserve(section.count() as usize);
                 for ty in section {
                     module.functions.push(TypeIndex(ty?));
                 }
@@ -165,10 +170,12 @@ impl Decoder {
                 }
             }
             Payload::ExportSection(section) => {
+                module.exports.reserve(section.count() as usize);
                 for export in section {
                     let export = export?;
                     let entity = entity(export.kind, export.index);
-                    module.exports.push(Export { name: export.name.into(), entity });
+                    let name = Name::of_module(&module.bytes, export.name);
+                    module.exports.push(Export { name, entity });
                 }
             }
             Payload::StartSection { func, .. } => module.start = Some(FuncIndex(func)),
@@ -178,7 +185,10 @@ impl Decoder {
                     module.elements.push(element);
                 }
             }
-            Payload::CodeSectionStart { unchecked_range, .. } => {
+            Payload::CodeSectionStart { unchecked_range, count, .. } => {
+                // One byte each at least: so many are there, whether they are valid or not.
+                let len = position(unchecked_range.end - unchecked_range.start);
+                module.bodies.reserve(len.min(count as usize));
                 module.code_section_offset = position(unchecked_range.start);
             }
             Payload::CodeSectionEntry(body) => {
@@ -250,7 +260,8 @@ fn add_import(
             EntityType::Tag(ty)
         }
     };
-    let (from, field) = (import.module.to_owned(), import.name.to_owned());
+    let name = |name| Name::of_module(&module.bytes, name);
+    let (from, field) = (name(import.module), name(import.name));
     module.imports.push(Import { module: from, field, ty });
     Ok(())
 }

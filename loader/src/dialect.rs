@@ -86,7 +86,7 @@ impl State {
 }
 
 /// Makes functions of one module: name, function.
-type Functions = fn(&Weak<Mutex<Linker>>) -> Vec<(&'static str, HostFunction)>;
+pub(crate) type Functions = fn(&Weak<Mutex<Linker>>) -> Vec<(&'static str, HostFunction)>;
 
 /// Every function that a dialect knows the loader by, by its module.
 pub(crate) const FUNCTIONS: [(&str, Functions); 3] = [

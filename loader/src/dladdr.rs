@@ -49,7 +49,7 @@ fn place(linker: &Linker, process: &Process, address: u32) -> Option<Place> {
     if let Some(dso) = by_data {
         let distance = u64::from(address) - dso.memory.start;
         let before = dso.symbols.iter().filter_map(|(name, symbol)| match symbol.kind {
-            SymbolKind::Data(offset) if offset <= distance => Some((offset, name)),
+            SymbolKind::Data(offset) if offset <= distance => Some((offset, name.as_str())),
             _ => None,
         });
         let symbol = before.max().map(|(offset, name)| {

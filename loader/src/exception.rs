@@ -160,7 +160,7 @@ fn name_in(module: &Module, position: usize) -> Option<String> {
         Entity::Tag(tag) if tag.index() == position => Some(&export.name),
         _ => None,
     });
-    imported.map(String::as_str).or(exported.map(|name| &**name)).map(str::to_owned)
+    imported.or(exported).map(|name| name.to_string())
 }
 
 /// The readable form of the name of a type.

@@ -176,7 +176,7 @@ impl Loader {
         let weak = Arc::downgrade(&linker);
         lock(&linker).dialects.linker = weak.clone();
         process.set_resolver(Arc::new(FirstCalls { linker: Weak::clone(&weak), lazy }));
-        let of = |functions: fn(&Weak<Mutex<Linker>>) -> Vec<(&'static str, HostFunction)>| {
+        let of = |functions: dialect::Functions| {
             let linker = Weak::clone(&weak);
             move || functions(&linker)
         };

@@ -81,7 +81,7 @@ pub fn entries(module: &Module, dylink: Option<&Dylink>) -> Vec<Entry> {
 }
 
 fn defined(table: &SymbolTable, module: &Module) -> Vec<Entry> {
-    let entry = |(name, symbol): (&std::sync::Arc<str>, &crate::symbol::Symbol)| {
+    let entry = |(name, symbol): (&dynvm_vm::name::Name, &crate::symbol::Symbol)| {
         let is_weak = symbol.binding == Binding::Weak;
         let (address, strong, weak, note) = match symbol.kind {
             SymbolKind::Function(func) => {
@@ -125,7 +125,7 @@ fn undefined(module: &Module, dylink: Option<&Dylink>) -> Vec<Entry> {
         Some(Entry {
             address: None,
             letter: if flags.is_weak() { weak } else { 'U' },
-            name: import.field.clone(),
+            name: import.field.to_string(),
             note: (!note.is_empty()).then(|| note.join(", ")),
         })
     };

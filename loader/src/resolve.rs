@@ -7,6 +7,7 @@ mod address;
 mod entity;
 mod lookup;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use dynvm_vm::context::FuncId;
@@ -171,7 +172,7 @@ impl Resolver<'_> {
     }
 
     fn note_undefined(&mut self, dso: &Dso, import: &Import) {
-        let name = symbol_name(import);
+        let name = symbol_name(import).into_owned();
         if self.first_undefined.last().is_none_or(|(id, _)| *id != dso.id) {
             self.first_undefined.push((dso.id, name.clone()));
         }
@@ -444,10 +445,10 @@ fn is_weak(dso: &Dso, field: &str) -> bool {
     dso.dylink.as_ref().is_some_and(|dylink| dylink.import_flags(field).is_weak())
 }
 
-pub(crate) fn symbol_name(import: &Import) -> String {
+pub(crate) fn symbol_name(import: &Import) -> Cow<'_, str> {
     match import.module.as_str() {
-        "env" | "GOT.mem" | "GOT.func" => import.field.clone(),
-        module => format!("{module}.{}", import.field),
+        "env" | "GOT.mem" | "GOT.func" => import.field.as_str().into(),
+        module => format!("{module}.{}", import.field).into(),
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use hashbrown::HashTable;
 
 use dynvm_vm::module::{ConstExpr, ConstOp, Entity, EntityType, Import, Module};
+use dynvm_vm::name::Name;
 use dynvm_vm::types::{FuncIndex, GlobalIndex, TagIndex, ValType};
 
 use crate::dialect::dyninfo::{self, Dyninfo};
@@ -113,14 +114,14 @@ impl<'a> HashedName<'a> {
 /// A name and what it is the name of.
 #[derive(Debug)]
 pub(crate) struct Definition {
-    pub(crate) name: Arc<str>,
+    pub(crate) name: Name,
     pub(crate) hash: u64,
     pub(crate) symbol: Symbol,
 }
 
 impl Definition {
-    fn new(name: &Arc<str>, symbol: Symbol) -> Self {
-        Definition { name: Arc::clone(name), hash: HashedName::new(name).hash, symbol }
+    fn new(name: &Name, symbol: Symbol) -> Self {
+        Definition { name: name.clone(), hash: HashedName::new(name).hash, symbol }
     }
 
     pub(crate) fn is_of(&self, name: HashedName<'_>) -> bool {
@@ -141,7 +142,7 @@ pub struct SymbolTable {
     /// looked up in the global scope instead.
     index: OnceLock<HashTable<u32>>,
     /// Exports that are never symbols.
-    own: Vec<(Arc<str>, Entity)>,
+    own: Vec<(Name, Entity)>,
 }
 
 impl SymbolTable {
@@ -155,7 +156,7 @@ impl SymbolTable {
         let mut own = Vec::new();
         for export in &module.exports {
             if is_never_symbol(&export.name) {
-                own.push((Arc::clone(&export.name), export.entity));
+                own.push((export.name.clone(), export.entity));
                 continue;
             }
             let flags = dylink.map_or(SymbolFlags(0), |dylink| dylink.export_flags(&export.name));
@@ -188,15 +189,15 @@ impl SymbolTable {
         let functions = functions.map(|(name, func)| (name, SymbolKind::Function(func)));
         let symbol = |(name, kind): (&str, SymbolKind)| {
             let (binding, visibility) = (Binding::Global, Visibility::Default);
-            (Arc::from(name), Symbol { kind, binding, visibility })
+            (Name::from(name), Symbol { kind, binding, visibility })
         };
         // Of several under one name the last one stays.
-        let symbols: HashMap<Arc<str>, Symbol> = data.chain(functions).map(symbol).collect();
+        let symbols: HashMap<Name, Symbol> = data.chain(functions).map(symbol).collect();
         let definitions = symbols.iter().map(|(name, symbol)| Definition::new(name, *symbol));
         let mut definitions: Vec<Definition> = definitions.collect();
-        definitions.sort_by(|one, other| one.name.cmp(&other.name));
+        definitions.sort_by(|one, other| one.name.as_str().cmp(&other.name));
         let own = module.exports.iter().filter(|export| is_never_symbol(&export.name));
-        let own = own.map(|export| (Arc::clone(&export.name), export.entity)).collect();
+        let own = own.map(|export| (export.name.clone(), export.entity)).collect();
         SymbolTable { definitions, index: OnceLock::new(), own }
     }
 
@@ -247,7 +248,7 @@ impl SymbolTable {
     }
 
     /// Every definition.
-    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Symbol)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&Name, &Symbol)> {
         self.definitions.iter().map(|definition| (&definition.name, &definition.symbol))
     }
 
@@ -297,7 +298,7 @@ impl ConstGlobals {
         let mut values = ConstGlobals(Vec::with_capacity(module.globals.len()));
         for import in &module.imports {
             let EntityType::Global(ty) = import.ty else { continue };
-            let base = bases.iter().find(|(name, _)| *name == import.field);
+            let base = bases.iter().find(|(name, _)| import.field == *name);
             let is_base = matches!(import.module.as_str(), "env" | "sys") && !ty.is_mutable;
             values.0.push(base.filter(|_| is_base).map(|(_, value)| *value));
         }

@@ -45,7 +45,7 @@ impl Unbound {
         ty: TypeId,
         is_lazy: bool,
     ) -> Result<FuncId, Error> {
-        let symbol = resolve::symbol_name(import);
+        let symbol = resolve::symbol_name(import).into_owned();
         let key = (asker.id, symbol.clone(), ty);
         if let Some(func) = self.by_import.get(&key) {
             return Ok(*func);

@@ -116,7 +116,8 @@ fn check_functions(plan: &Plan, live: &Live) -> Result<(), RelinkError> {
         }
         let askers = plan.map.iter().filter(|dso| {
             dso.module.imports.iter().any(|import| {
-                import.field == *name && matches!(import.module.as_str(), "env" | "GOT.func")
+                import.field == name.as_str()
+                    && matches!(import.module.as_str(), "env" | "GOT.func")
             })
         });
         let needed_by = askers.map(|dso| dso.name.to_string()).collect();

@@ -218,7 +218,7 @@ impl Linker {
 
     fn resolve(&self, importer: InstanceId, import: &Import) -> Result<Extern, Failure> {
         let unknown = || Failure::Unlinkable(format!("unknown import `{import}`"));
-        let definer = *self.registered.get(&import.module).ok_or_else(unknown)?;
+        let definer = *self.registered.get(import.module.as_str()).ok_or_else(unknown)?;
         let instance = self.process.instance(definer);
         let entity = instance.module.export(&import.field).ok_or_else(unknown)?;
         let found = match entity {

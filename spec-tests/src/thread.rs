@@ -102,7 +102,7 @@ impl Linker {
             let entity = Entity::Memory(MemoryIndex(position as u32));
             module.exports.push(Export { name: field.as_str().into(), entity });
             let ty = EntityType::Memory(ty);
-            module.imports.push(Import { module: id.to_owned(), field, ty });
+            module.imports.push(Import { module: id.into(), field: field.as_str().into(), ty });
             let given =
                 self.process.add_shared_memory(&memory).map_err(|error| error.to_string())?;
             imports.push(Extern::Memory(given));

@@ -150,7 +150,7 @@ impl World {
                     return None;
                 }
                 let function = HostFunction::new(
-                    import.field.clone(),
+                    import.field.as_str(),
                     ty,
                     Arc::new(move |_, values| {
                         values[..results].fill(RawValue::ZERO);

@@ -57,6 +57,8 @@ mod interrupt;
 mod mapped;
 #[expect(unsafe_code, reason = "gives slices of mapped memory")]
 mod memory;
+#[expect(unsafe_code, reason = "gives parts of bytes that were checked as text")]
+pub mod name;
 #[expect(unsafe_code, reason = "maps address space and changes its protection")]
 mod reservation;
 #[expect(unsafe_code, reason = "is called by machine code for what has none yet")]

@@ -6,6 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use crate::name::Name;
 use crate::types::{
     DataIndex, ElementIndex, FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType,
     RefType, TableIndex, TableType, TagIndex, TypeDeclaration, TypeIndex,
@@ -103,9 +104,9 @@ pub enum EntityType {
 #[derive(Clone, Debug)]
 pub struct Import {
     /// Module name, the first of the two.
-    pub module: String,
+    pub module: Name,
     /// Field name, the second.
-    pub field: String,
+    pub field: Name,
     /// What must be given.
     pub ty: EntityType,
 }
@@ -129,7 +130,7 @@ pub enum Entity {
 #[derive(Clone, Debug)]
 pub struct Export {
     /// Its name.
-    pub name: Arc<str>,
+    pub name: Name,
     /// What it names.
     pub entity: Entity,
 }
@@ -288,7 +289,7 @@ impl Module {
             let mut imports =
                 self.imports.iter().filter(|import| matches!(import.ty, EntityType::Func(_)));
             if let Some(import) = imports.nth(func.index()) {
-                return import.field.clone();
+                return import.field.to_string();
             }
         }
         let export = self.exports.iter().find(|export| export.entity == Entity::Func(func));

@@ -150,9 +150,9 @@ pub(crate) fn find(
 
 /// Every function of both versions: module name, field name, function.
 pub(crate) fn all(context: &Arc<Mutex<WasiCtx>>) -> Vec<(String, String, HostFunction)> {
-    let calls = VERSIONS.into_iter().flat_map(|(module, version)| {
-        of_version(version).map(move |function| (module, function))
-    });
+    let calls = VERSIONS
+        .into_iter()
+        .flat_map(|(module, version)| of_version(version).map(move |function| (module, function)));
     calls
         .map(|(module, function)| {
             let name = function.name.to_owned();

@@ -79,7 +79,7 @@ fn imports(process: &mut Process, module: &Module) -> Vec<Extern> {
             None => {
                 let params = ty.params.clone();
                 let function = HostFunction::new(
-                    import.field.clone(),
+                    import.field.as_str(),
                     ty,
                     Arc::new(move |_, values| {
                         let args = params.iter().zip(values.iter());

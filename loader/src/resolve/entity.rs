@@ -97,7 +97,7 @@ impl Resolver<'_> {
                 return Err(Unresolved::Undefined);
             }
             let process = &mut *self.process;
-            let made = self.tags.entry(import.field.clone());
+            let made = self.tags.entry(import.field.to_string());
             let (tag, found) = *made.or_insert_with(|| (process.add_tag(expected), expected));
             self.check_tag(dso, import, expected, found, "the loader")?;
             return Ok(Reference::OwnTag(tag));

@@ -75,7 +75,7 @@ impl Fixture {
             .imports
             .iter()
             .map(|import| {
-                let (_, func) = self.host.iter().find(|(name, _)| *name == import.field).unwrap();
+                let (_, func) = self.host.iter().find(|(name, _)| import.field == *name).unwrap();
                 Extern::Func(Process::callee(*func))
             })
             .collect();

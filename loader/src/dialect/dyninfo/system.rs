@@ -76,7 +76,7 @@ pub(crate) fn function(
     if !ty.params.iter().chain(&ty.results).all(is_integer) || ty.results.len() > 1 {
         return None;
     }
-    let name = import.field.clone();
+    let name = import.field.to_string();
     if import.module == "sys" {
         return sys_function(linker, &name, ty);
     }
