@@ -11,6 +11,12 @@ dynvm=$(realpath "$dynvm")
 node=${NODE:-$toolchain/node/bin/node}
 [ -x "$node" ] || node=$(command -v node || true)
 [ -n "$node" ] || echo "left out: node"
+# Whether node knows the newer encoding of exceptions: a type of functions that take an `exnref`.
+node_has_exnref=
+if [ -n "$node" ]; then
+  exnref='process.exit(WebAssembly.validate(new Uint8Array([0,97,115,109,1,0,0,0,1,5,1,96,1,105,0])) ? 0 : 1)'
+  if "$node" -e "$exnref"; then node_has_exnref=1; else echo "left out: programs with exnref in node $("$node" --version)"; fi
+fi
 peer=${PEER:-}
 if [ "$peer" = - ]; then
   peer=
@@ -65,6 +71,7 @@ run() {
     dynvm) echo "the cat and the dog" | "$dynvm" run $host "$file" "$@" || true ;;
     node)
       [ -n "$node" ] || return 1
+      case $file in *-exnref.wasm) [ -n "$node_has_exnref" ] || return 1 ;; esac
       echo "the cat and the dog" | "$node" --no-warnings tools/run-wasi.mjs $host "$file" "$@" || true ;;
     wasmtime)
       [ -n "$peer" ] || return 1

@@ -6,8 +6,9 @@ use std::collections::{HashMap, HashSet};
 use dynvm_loader::dso::DsoId;
 use dynvm_loader::plan::{Function, Plan, Step};
 use dynvm_vm::value::Value;
-use wasmparser::{ConstExpr, DataKind, MemArg, Operator, OperatorsReader};
+use wasmparser::{DataKind, MemArg, Operator, OperatorsReader};
 
+use crate::constant::{Constant, Constants, arithmetic};
 use crate::error::RelinkError;
 use crate::image::Image;
 use crate::input::{GlobalUse, Input};
@@ -32,12 +33,17 @@ pub(crate) struct Evaluated {
 
 /// Runs the steps of a plan as far as they can be: up to the first whose effect depends on more
 /// than is known.
-pub(crate) fn evaluate(plan: &Plan, inputs: &[Input<'_>]) -> Result<Evaluated, RelinkError> {
+pub(crate) fn evaluate(
+    plan: &Plan,
+    inputs: &[Input<'_>],
+    constants: &Constants,
+) -> Result<Evaluated, RelinkError> {
     let mut image = Image::new(plan.memory_pages * crate::PAGE_BYTES);
-    copy_segments(inputs, &mut image)?;
+    copy_segments(inputs, constants, &mut image)?;
     let by_id = inputs.iter().map(|input| (input.dso.id, input)).collect();
     let mut evaluator = Evaluator {
         inputs: by_id,
+        constants,
         image,
         globals: HashMap::new(),
         dropped: HashSet::new(),
@@ -51,14 +57,20 @@ pub(crate) fn evaluate(plan: &Plan, inputs: &[Input<'_>]) -> Result<Evaluated, R
 }
 
 /// Copies what active segments put into the process memory, dso after dso.
-fn copy_segments(inputs: &[Input<'_>], image: &mut Image) -> Result<(), RelinkError> {
+fn copy_segments(
+    inputs: &[Input<'_>],
+    constants: &Constants,
+    image: &mut Image,
+) -> Result<(), RelinkError> {
     for input in inputs {
         for data in &input.data {
             let DataKind::Active { memory_index, offset_expr } = &data.kind else { continue };
             if input.uses.memories[*memory_index as usize] != MemoryNode::Process {
                 continue;
             }
-            let offset = constant(input, offset_expr)
+            let offset = constants
+                .value(input, offset_expr)
+                .and_then(Constant::integer)
                 .filter(|offset| image.contains(*offset, data.data.len() as u64));
             let misplaced =
                 || RelinkError::Segment { dso: input.dso.name.to_string(), what: "data" };
@@ -66,62 +78,6 @@ fn copy_segments(inputs: &[Input<'_>], image: &mut Image) -> Result<(), RelinkEr
         }
     }
     Ok(())
-}
-
-/// The value of a constant expression of integers, if nothing unknown is in it. Narrow values
-/// have zeros above.
-pub(crate) fn constant(input: &Input<'_>, expr: &ConstExpr<'_>) -> Option<u64> {
-    let mut stack = Vec::new();
-    let mut operators = expr.get_operators_reader();
-    while !operators.is_end_then_eof() {
-        match operators.read().ok()? {
-            Operator::GlobalGet { global_index } => {
-                stack.push(constant_global(input, global_index)?);
-            }
-            operator => arithmetic(&operator, &mut stack)?,
-        }
-    }
-    stack.pop()
-}
-
-/// The value of a global that never changes.
-fn constant_global(input: &Input<'_>, index: u32) -> Option<u64> {
-    if let GlobalUse::Number(number) = &input.uses.globals[index as usize] {
-        let is_wide =
-            input.dso.module.globals[index as usize].value == dynvm_vm::types::ValType::I64;
-        return Some(if is_wide { *number } else { narrow(*number) });
-    }
-    let position = index.checked_sub(input.dso.module.imported_globals)?;
-    let global = &input.globals[position as usize];
-    let is_integer = crate::reencoder::is_integer(global.ty.content_type);
-    // Each refers to earlier ones only.
-    if global.ty.mutable || !is_integer { None } else { constant(input, &global.init_expr) }
-}
-
-fn narrow(value: u64) -> u64 {
-    value & u64::from(u32::MAX)
-}
-
-/// What an operator without any other effect does to the stack; `None` if it is not one of these.
-fn arithmetic(operator: &Operator<'_>, stack: &mut Vec<u64>) -> Option<()> {
-    let value = match operator {
-        Operator::I32Const { value } => value.cast_unsigned().into(),
-        Operator::I64Const { value } => value.cast_unsigned(),
-        operator => {
-            let (right, left) = (stack.pop()?, stack.pop()?);
-            match operator {
-                Operator::I32Add => narrow(left.wrapping_add(right)),
-                Operator::I32Sub => narrow(left.wrapping_sub(right)),
-                Operator::I32Mul => narrow(left.wrapping_mul(right)),
-                Operator::I64Add => left.wrapping_add(right),
-                Operator::I64Sub => left.wrapping_sub(right),
-                Operator::I64Mul => left.wrapping_mul(right),
-                _ => return None,
-            }
-        }
-    };
-    stack.push(value);
-    Some(())
 }
 
 /// A change that takes place once a step is known to be straight.
@@ -134,6 +90,7 @@ enum Effect<'a> {
 
 struct Evaluator<'a, 'b> {
     inputs: HashMap<DsoId, &'a Input<'b>>,
+    constants: &'a Constants,
     image: Image,
     globals: HashMap<GlobalNode, u64>,
     dropped: HashSet<SegmentNode>,
@@ -240,14 +197,19 @@ impl<'b> Evaluator<'_, 'b> {
                     let function = &input.uses.functions[function_index as usize];
                     self.call(function, Vec::new(), depth + 1)?;
                 }
-                operator => arithmetic(&operator, &mut stack)?,
+                Operator::I32Const { value } => stack.push(value.cast_unsigned().into()),
+                Operator::I64Const { value } => stack.push(value.cast_unsigned()),
+                operator => {
+                    let (right, left) = (stack.pop()?, stack.pop()?);
+                    stack.push(arithmetic(&operator, left, right)?);
+                }
             }
         }
     }
 
     fn global(&self, input: &Input<'b>, index: u32) -> Option<u64> {
-        if let Some(value) = constant_global(input, index) {
-            return Some(value);
+        if let Some(value) = self.constants.global(input, index) {
+            return value.integer();
         }
         let node = integer_global(input, index)?;
         if let Some(value) = self.globals.get(&node) {
@@ -255,10 +217,11 @@ impl<'b> Evaluator<'_, 'b> {
         }
         match node {
             GlobalNode::Cell(_, _, value) => Some(value),
-            // Another dso's constants are not known to be read here.
+            // One that can change and was not changed yet.
             GlobalNode::Dso(id, position) => {
                 let definer = self.inputs.get(&id)?;
-                constant(definer, &definer.globals.get(position as usize)?.init_expr)
+                let first = &definer.globals.get(position as usize)?.init_expr;
+                self.constants.value(definer, first)?.integer()
             }
             GlobalNode::StackPointer | GlobalNode::Exit(_) => None,
         }

@@ -1,11 +1,11 @@
 //! The static linker: a program and its shared libraries become one plain module.
 //!
 //! [`link`] asks the loader what it would do ([`dynvm_loader::plan`]: search, places, scopes,
-//! bindings, by the same rules), reads every dso again ([`input`]), and runs what would run before
-//! any constructor as far as it is straight-line code ([`evaluate`]): the result is an [`image`] of
-//! memory. From the entry point, exports and tables it finds what is [`reachable`], and writes that
-//! ([`output`]), each index replaced by what it means ([`node`], [`reencoder`]). What the loader
-//! would do while the program runs, [`start`] and [`exit_list`] do.
+//! bindings, by the same rules), reads every dso again ([`input`]), computes what is [`constant`],
+//! and runs what would run before any constructor as far as it is straight-line code ([`evaluate`]):
+//! the result is an [`image`] of memory. From the entry point, exports and tables it finds what is
+//! [`reachable`], and writes that ([`output`]), each index replaced by what it means ([`node`],
+//! [`reencoder`]). What the loader would do while the program runs, [`start`] and [`exit_list`] do.
 //!
 //! What is known stands in the code as a constant: bases, addresses of symbols, table indices. What
 //! remains of dynamic linking are the imports of the host.
@@ -13,6 +13,7 @@
 #![warn(missing_docs)]
 #![allow(rustdoc::private_intra_doc_links)]
 
+mod constant;
 mod error;
 mod evaluate;
 mod exit_list;
@@ -36,6 +37,7 @@ use std::path::Path;
 use dynvm_loader::plan::{self, PlanOptions};
 use wasmparser::{Validator, WasmFeatures};
 
+use crate::constant::Constants;
 use crate::node::Live;
 use crate::signature::Signatures;
 use crate::start::Start;
@@ -83,10 +85,11 @@ pub fn link(options: Options, program: &Path) -> Result<(Vec<u8>, Summary), Reli
     // Beyond this point every symbol has its definition and every dso its place.
 
     let inputs = input::read(&plan)?;
-    let evaluated = evaluate::evaluate(&plan, &inputs)?;
+    let constants = Constants::new(&inputs);
+    let evaluated = evaluate::evaluate(&plan, &inputs, &constants)?;
     let signatures = Signatures::new(&plan, &inputs)?;
-    let mut whole =
-        Whole { plan: &plan, inputs, signatures, evaluated, allows_dlfcn: options.allows_dlfcn };
+    let allows_dlfcn = options.allows_dlfcn;
+    let mut whole = Whole { plan: &plan, inputs, signatures, constants, evaluated, allows_dlfcn };
     let start = Start::new(&whole)?;
     start.declare(&mut whole.signatures);
     // Beyond this point it is known how memory looks when the first constructor runs.

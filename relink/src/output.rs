@@ -13,8 +13,8 @@ use wasm_encoder::{
 };
 use wasmparser::{DataKind, ElementItems, TableInit};
 
+use crate::constant::Constant;
 use crate::error::RelinkError;
-use crate::evaluate::constant;
 use crate::exit_list;
 use crate::export::Item;
 use crate::input::Input;
@@ -337,7 +337,7 @@ impl Output<'_> {
                 ElementItems::Functions(items) => items.count(),
                 ElementItems::Expressions(_, items) => items.count(),
             };
-            let offset = constant(input, offset_expr);
+            let offset = self.whole.constants.value(input, offset_expr).and_then(Constant::integer);
             let end = offset.and_then(|offset| offset.checked_add(len.into()));
             let is_inside = end.is_some_and(|end| end <= self.whole.plan.table_len.into());
             if *table == TableNode::Process && !is_inside {

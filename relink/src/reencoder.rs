@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use dynvm_loader::dso::DsoId;
-use wasm_encoder::Instruction;
 use wasm_encoder::reencode::{Error, Reencode, utils};
-use wasmparser::{DataKind, ElementKind, Operator, ValType};
+use wasm_encoder::{Encode, Instruction};
+use wasmparser::{DataKind, ElementKind, Operator};
 
+use crate::constant::Constants;
 use crate::input::{GlobalUse, Input};
 use crate::node::{Namer, SegmentNode};
 
@@ -18,6 +19,8 @@ pub(crate) struct Reencoder<'a, N> {
     pub(crate) input: &'a Input<'a>,
     /// Each type's index in the linked module.
     pub(crate) types: &'a [u32],
+    /// What is known of globals.
+    pub(crate) constants: &'a Constants,
     /// Passive segments that are empty by now.
     pub(crate) dropped: &'a HashSet<SegmentNode>,
     pub(crate) namer: &'a mut N,
@@ -66,18 +69,22 @@ impl<N: Namer> Reencode for Reencoder<'_, N> {
         Ok(self.namer.element(segment(is_passive, self.input.dso.id, element)))
     }
 
+    fn const_expr(
+        &mut self,
+        expr: wasmparser::ConstExpr<'_>,
+    ) -> Result<wasm_encoder::ConstExpr, EncodeError> {
+        let mut bytes = Vec::new();
+        for operator in self.constants.fold(self.input, &expr)? {
+            self.instruction(operator)?.encode(&mut bytes);
+        }
+        Ok(wasm_encoder::ConstExpr::raw(bytes))
+    }
+
     fn instruction<'b>(&mut self, operator: Operator<'b>) -> Result<Instruction<'b>, EncodeError> {
         match operator {
             Operator::GlobalGet { global_index } => {
-                let global = &self.input.uses.globals[global_index as usize];
-                let GlobalUse::Number(number) = global else {
-                    return utils::instruction(self, operator);
-                };
-                let ty = self.input.dso.module.globals[global_index as usize].value;
-                Ok(match ty {
-                    dynvm_vm::types::ValType::I64 => Instruction::I64Const(number.cast_signed()),
-                    _ => Instruction::I32Const((*number as u32).cast_signed()),
-                })
+                let known = self.constants.global(self.input, global_index);
+                utils::instruction(self, known.map_or(operator, |known| known.operator()))
             }
             Operator::RefFunc { function_index } => {
                 let function = &self.input.uses.functions[function_index as usize];
@@ -91,9 +98,4 @@ impl<N: Namer> Reencode for Reencoder<'_, N> {
 /// Segments that are not passive are empty once the module is instantiated.
 fn segment(is_passive: bool, dso: DsoId, index: u32) -> SegmentNode {
     if is_passive { SegmentNode::Dso(dso, index) } else { SegmentNode::Empty }
-}
-
-/// Whether a value of this type is a plain number.
-pub(crate) fn is_integer(ty: ValType) -> bool {
-    matches!(ty, ValType::I32 | ValType::I64)
 }

@@ -3,6 +3,7 @@
 use dynvm_loader::dso::DsoId;
 use dynvm_loader::plan::{Function, Plan};
 
+use crate::constant::Constants;
 use crate::error::RelinkError;
 use crate::evaluate::Evaluated;
 use crate::input::{GlobalUse, Input};
@@ -17,6 +18,8 @@ pub(crate) struct Whole<'a> {
     /// Every dso, in load order.
     pub(crate) inputs: Vec<Input<'a>>,
     pub(crate) signatures: Signatures,
+    /// Globals whose value is known.
+    pub(crate) constants: Constants,
     pub(crate) evaluated: Evaluated,
     /// Whether functions of the loader's that no library defines trap when called.
     pub(crate) allows_dlfcn: bool,
@@ -43,8 +46,8 @@ impl<'a> Whole<'a> {
         let index = position(&self.inputs, id);
         let input = &self.inputs[index];
         let types = &self.signatures.of_dsos[index];
-        let dropped = &self.evaluated.dropped;
-        let written = write(Reencoder { input, types, dropped, namer });
+        let (constants, dropped) = (&self.constants, &self.evaluated.dropped);
+        let written = write(Reencoder { input, types, constants, dropped, namer });
         written.map_err(|source| RelinkError::Encode {
             dso: input.dso.name.to_string(),
             source: source.into(),

@@ -8,7 +8,7 @@ use dynvm_relink::{Options, RelinkError, Summary, link};
 use dynvm_vm::types::{FuncType, ValType};
 use dynvm_vm::{HostFunction, Stop};
 use tempfile::TempDir;
-use wasmparser::{KnownCustom, Name, Parser, Payload};
+use wasmparser::{KnownCustom, Name, Parser, Payload, Validator, WasmFeatures};
 
 /// Modules in a directory: `main.wasm` is the program, and `options` is what it is linked with.
 struct World {
@@ -355,6 +355,57 @@ fn globals_stand_behind_those_that_they_are_made_of() {
         (func (export "run") (result f64) (f64.add (global.get $mine) (f64.const 1))))"#;
     let library = r#"(module (@dylink.0) (global (export "half") f64 (f64.const 0.5)))"#;
     World::new(&[("main.wasm", main), ("liba.so", library)]).check("1.5");
+}
+
+/// Whether an engine takes a module that knows several memories, but neither arithmetic in constant
+/// expressions nor globals there that are not imported.
+fn is_plain(bytes: &[u8]) -> bool {
+    let features = WasmFeatures::WASM2 | WasmFeatures::MULTI_MEMORY;
+    Validator::new_with_features(features).validate_all(bytes).is_ok()
+}
+
+#[test]
+fn constant_expressions_are_folded() {
+    let main = r#"(module (@dylink.0 (needed "liba.so"))
+        (import "env" "far" (global $far i32))
+        (import "env" "wide" (global $wide i64))
+        (import "env" "half" (global $half f64))
+        (import "env" "read" (func $read (result i32)))
+        (global $sum i32 (i32.mul (i32.sub (global.get $far) (i32.const 7)) (i32.const -3)))
+        (global $start (mut i64) (i64.add (i64.mul (global.get $wide) (i64.const 4)) (i64.const 2)))
+        (global $copy f64 (global.get $half))
+        (func (export "run") (result i32 i64 f64 i32)
+            (global.set $start (i64.add (global.get $start) (i64.const 1)))
+            (global.get $sum) (global.get $start) (global.get $copy) (call $read)))"#;
+    // Its addresses, its segments in the process's memory and table, and those in its own.
+    let library = r#"(module (@dylink.0 (mem-info (memory 16 2) (table 2 0))
+            (export-info "far" absolute) (export-info "wide" absolute))
+        (import "env" "memory" (memory 0))
+        (import "env" "__memory_base" (global $base i32))
+        (import "env" "__table_base" (global $table i32))
+        (import "env" "__indirect_function_table" (table 0 funcref))
+        (memory $own 1) (table $mine 4 funcref) (type $f (func (result i32)))
+        (global $four i32 (i32.const 4))
+        (global $eight i32 (i32.add (global.get $four) (global.get $four)))
+        (global (export "far") i32 (i32.const 17))
+        (global (export "wide") i64 (i64.sub (i64.const 0) (i64.const 0x4000000000000001)))
+        (global (export "half") f64 (f64.const 0.5))
+        (data (offset (i32.add (global.get $base) (global.get $eight))) "\01")
+        (data (memory $own) (offset (i32.add (global.get $eight) (i32.const -1))) "\02")
+        (elem (offset (i32.add (global.get $table) (i32.const 1))) func $ten)
+        (elem (table $mine) (offset (i32.sub (global.get $four) (i32.const 1))) func $twenty)
+        (func $ten (result i32) (i32.const 10))
+        (func $twenty (result i32) (i32.const 20))
+        (func (export "read") (result i32)
+            (i32.load8_u (i32.add (global.get $base) (i32.const 8)))
+            (i32.load8_u $own (i32.const 7))
+            (call_indirect (type $f) (i32.add (global.get $table) (i32.const 1)))
+            (call_indirect $mine (type $f) (i32.const 3))
+            i32.add i32.add i32.add))"#;
+    let world = World::new(&[("main.wasm", main), ("liba.so", library)]);
+    world.check("-30 -1 0.5 33");
+    assert!(!is_plain(&std::fs::read(world.path("liba.so")).expect("it is there")));
+    assert!(is_plain(&world.linked().0));
 }
 
 #[test]
