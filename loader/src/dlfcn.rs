@@ -12,6 +12,7 @@ use dynvm_vm::types::{FuncType, ValType};
 use dynvm_vm::value::RawValue;
 use dynvm_vm::{HostFunction, Process, Stop, Trap};
 
+use crate::dialect::wasix;
 use crate::dso::{Dso, DsoId};
 use crate::error::LoadError;
 use crate::linker::{Linker, lock};
@@ -71,15 +72,15 @@ impl Flags {
         | Self::NODELETE.0
         | Self::DEEPBIND.0;
 
-    /// An error if they are none that `dlopen` takes.
-    fn check(self, name: &str) -> Result<(), LoadError> {
+    /// They themselves, or an error if they are none that `dlopen` takes.
+    fn check(self, name: &str) -> Result<Flags, LoadError> {
         if self.0 & !Self::KNOWN != 0 {
             return Err(LoadError::UnknownFlags { flags: self.0 });
         }
         if self.0 & (Self::LAZY.0 | Self::NOW.0) == 0 {
             return Err(LoadError::NoBindingFlag { name: name.to_owned() });
         }
-        Ok(())
+        Ok(self)
     }
 
     pub(crate) fn is_deep(self) -> bool {
@@ -181,21 +182,30 @@ pub(crate) fn functions(linker: &Weak<Mutex<Linker>>) -> Vec<(&'static str, Host
 
 fn dlopen(linker: &Mutex<Linker>, process: &mut Process, args: &[u32]) -> Result<u32, Failure> {
     lock(linker).dl.error = None;
-    let (name, flags) = (args[0], Flags(args[1]));
-    let name = if name == 0 { String::new() } else { string(process, name)? };
-    flags.check(&name)?;
-    if name.is_empty() {
-        let mut linker = lock(linker);
-        let main = linker.map.main().ok_or(LoadError::NoMain)?.id;
-        linker.map.dso_mut(main).opened += 1;
-        return Ok(handle(main));
-    }
+    let name = if args[0] == 0 { String::new() } else { string(process, args[0])? };
     let asker = caller(&lock(linker), process);
+    let flags = if wasix::is_libc_of(&lock(linker), asker) {
+        wasix::flags_of(args[1])
+    } else {
+        Flags(args[1]).check(&name)?
+    };
+    if name.is_empty() {
+        return Ok(handle(open_main_again(&mut lock(linker), flags)?));
+    }
     match open::open_library(linker, process, &name, asker, flags)? {
         Some(opened) => finish(linker, process, opened, flags).map_err(Failure::Stop).map(handle),
         // Not to find it is what `RTLD_NOLOAD` is for, and no error.
         None => Ok(0),
     }
+}
+
+/// Another handle of the main program, which is what a guest opens without a name.
+pub(crate) fn open_main_again(linker: &mut Linker, flags: Flags) -> Result<DsoId, LoadError> {
+    let main = linker.map.main().ok_or(LoadError::NoMain)?.id;
+    let dso = linker.map.dso_mut(main);
+    dso.opened += 1;
+    dso.is_pinned |= flags.is_nodelete();
+    Ok(main)
 }
 
 /// Opens what the guest names through a dialect of `dlopen`.
@@ -219,7 +229,7 @@ pub(crate) fn caller(linker: &Linker, process: &Process) -> DsoId {
 }
 
 /// Counts the new handle, runs the constructors, and only then promotes: `RTLD_GLOBAL` takes
-/// effect after them.
+/// effect after them. What stops in them is noted, for whoever called the guest to take back.
 pub(crate) fn finish(
     linker: &Mutex<Linker>,
     process: &mut Process,

@@ -32,8 +32,7 @@ use crate::symbol::{Symbol, SymbolKind};
 use crate::unbound::Unbound;
 
 pub(crate) use address::address;
-use lookup::find;
-pub(crate) use lookup::{find_among, find_global, find_in_scopes};
+pub(crate) use lookup::{find, find_among, find_global, find_in_scopes};
 
 /// How deep re-exports of imports are followed.
 const REEXPORT_DEPTH_MAX: u32 = 32;

@@ -84,6 +84,48 @@ fn wasix_main_is_a_handle_and_zero_the_global_scope() {
     );
 }
 
+/// It opens `p.so` with flags, and tells whether its `f` is global.
+const OPENER: &str = r#"(module (@dylink.0 (mem-info (memory 16 2)))
+    (import "env" "memory" (memory 0)) (import "env" "__memory_base" (global $base i32))
+    (import "env" "dlopen" (func $dlopen (param i32 i32) (result i32)))
+    (import "env" "dlsym" (func $dlsym (param i32 i32) (result i32)))
+    (data (global.get $base) "p.so\00f")
+    (func (export "opens") (param i32) (result i32)
+        (i32.ne (call $dlopen (global.get $base) (local.get 0)) (i32.const 0)))
+    (func (export "is_global") (result i32)
+        (i32.ne (call $dlsym (i32.const 0) (i32.add (global.get $base) (i32.const 5))) (i32.const 0))))"#;
+
+/// What a library gets for the flags 2 | 8, 2 | 4 and 2 | 256, in this order, each time with whether
+/// what it opened is global, where the main program imports and defines this.
+#[track_caller]
+fn check_flags(imports: &str, defines: &str, expected: &str) {
+    let main = format!(
+        r#"(module (@dylink.0 (needed "opener.so")) {imports}
+        (import "env" "opens" (func $opens (param i32) (result i32)))
+        (import "env" "is_global" (func $is_global (result i32)))
+        (func (export "test") (result i32 i32 i32 i32 i32 i32)
+            (call $opens (i32.const 10)) (call $is_global)
+            (call $opens (i32.const 6)) (call $is_global)
+            (call $opens (i32.const 0x102)) (call $is_global))
+        {defines})"#
+    );
+    let files = [("main.wasm", &*main), ("opener.so", OPENER), ("p.so", PLUGIN)];
+    check(&files, "test", expected);
+}
+
+#[test]
+fn flags_have_the_numbers_of_the_callers_libc() {
+    let wasix = r#"(import "wasix_32v1" "dl_invalid_handle" (func (param i32) (result i32)))"#;
+    // Nobody calls it: a library's `dlopen` is the loader's.
+    let dlopen = r#"(func (export "dlopen") (param i32 i32) (result i32) unreachable)"#;
+    // RTLD_NOLOAD, RTLD_GLOBAL, and a number that means nothing.
+    check_flags(wasix, dlopen, "0 0 1 1 1 1");
+    check_flags(wasix, "", "0 0 1 1 1 1");
+    // RTLD_LOCAL, RTLD_NOLOAD, RTLD_GLOBAL.
+    check_flags("", dlopen, "1 0 1 0 1 1");
+    check_flags("", "", "1 0 1 0 1 1");
+}
+
 #[test]
 fn wasix_errors_have_number_and_text() {
     let main = WASIX.replace(

@@ -15,9 +15,10 @@ use dynvm_vm::{HostFunction, Process, Stop};
 use super::guest;
 use crate::close;
 use crate::dlfcn::{self, Flags};
+use crate::dso::DsoId;
 use crate::error::LoadError;
 use crate::linker::{Linker, lock};
-use crate::open;
+use crate::{open, resolve};
 use call::{call_dynamic, call_dynamic2, reflect_signature};
 pub(crate) use closure::Closures;
 use closure::{closure_allocate, closure_free, closure_prepare};
@@ -58,10 +59,20 @@ const FLAGS: [(u32, Flags); 4] =
 
 /// The flags that WASIX's C library means. Its host looks at none of them: one that nobody has
 /// numbered means nothing, and without any the library is bound at once.
-fn flags_of(number: u32) -> Flags {
+pub(crate) fn flags_of(number: u32) -> Flags {
     let given = FLAGS.iter().filter(|(theirs, _)| number & theirs != 0);
     let binding = number & (Flags::LAZY.0 | Flags::NOW.0);
     Flags(given.fold(binding, |flags, (_, ours)| flags | ours.0))
+}
+
+/// Whether the C library that `asker` was compiled for is WASIX's: the dso that defines `dlopen` for
+/// it, or, where none does because it is linked into the program and nobody else needed it, the main
+/// program calls WASIX's host. Then a flag that `asker` gives to `dlopen` has WASIX's number.
+pub(crate) fn is_libc_of(linker: &Linker, asker: DsoId) -> bool {
+    let map = &linker.map;
+    let definer = resolve::find(map, &linker.global, map.dso(asker), "dlopen");
+    let libc = definer.map(|(id, _)| map.dso(id)).or_else(|| map.main());
+    libc.is_some_and(|dso| dso.module.imports.iter().any(|import| import.module == MODULE))
 }
 
 /// `dlopen(path, path_len, flags, error, error_len, search, search_len, handle_out)`, where
@@ -74,8 +85,7 @@ fn dlopen(linker: &Mutex<Linker>, process: &mut Process, args: &[RawValue]) -> R
     }
     let flags = flags_of(flags);
     let id = if path == 0 {
-        // No name is the main program.
-        lock(linker).map.main().map(|main| main.id)
+        dlfcn::open_main_again(&mut lock(linker), flags).ok()
     } else {
         let Some(name) = guest::text(process, path, path_len) else {
             return Ok(errno::MEMORY_VIOLATION);

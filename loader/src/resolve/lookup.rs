@@ -7,7 +7,7 @@ use crate::symbol::{HashedName, Symbol};
 
 /// The definition of `name` that `asker` sees: in its scopes, the global one usually first, then
 /// its own.
-pub(super) fn find(
+pub(crate) fn find(
     map: &LinkMap,
     global: &Scope,
     asker: &Dso,
