@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use dynvm::jit::{CompileTime, Tiers};
 use dynvm::loader::Flags;
@@ -12,8 +13,15 @@ use dynvm::{Library, Options, Runtime};
 /// Functions are compiled when they are called.
 const LAZY: CompileTime = CompileTime::Lazy(Tiers::Both);
 
-const MAIN: &str = r#"(module (@dylink.0 (mem-info (memory 16 4)))
+/// It opens one of [`CONSTRUCTORS`], and what opens one in its own constructor.
+const MAIN: &str = r#"(module (@dylink.0 (mem-info (memory 96 4)))
   (import "env" "memory" (memory 0)) (import "env" "__indirect_function_table" (table 1 funcref))
+  (import "env" "__memory_base" (global $memory i32))
+  (import "env" "dlopen" (func $dlopen (param i32 i32) (result i32)))
+  (data (global.get $memory) "trapping.so\00    exiting.so\00     throwing.so\00    interrupted.so\00 opening.so")
+  (func (export "open") (param $which i32) (param $flags i32) (result i32)
+    (call $dlopen (i32.add (global.get $memory) (i32.mul (local.get $which) (i32.const 16)))
+      (local.get $flags)))
   (type $f (func (result i32)))
   (func (export "call") (param i32) (result i32) (call_indirect (type $f) (local.get 0)))
   (func (export "of_main") (param i64) (result i64) (local.get 0)))"#;
@@ -143,6 +151,16 @@ impl World {
             );
             world(&format!("{name}.so"), module(text));
         }
+        // Its constructor opens the one that traps.
+        let opening = LIBRARY.replace(
+            r#"(import "GOT.func""#,
+            r#"(import "env" "open" (func $open (param i32 i32) (result i32))) (import "GOT.func""#,
+        );
+        let opening = format!(
+            r#"{opening} (func (export "__wasm_call_ctors")
+                (drop (call $open (i32.const 0) (i32.const 0x1002)))))"#
+        );
+        world("opening.so", module(opening));
         let options = Options { memory_bytes_max: Some(16 << 20), compile, ..Options::default() };
         let runtime = Runtime::open(&directory.path().join("main.wasm"), &options);
         let runtime = runtime.unwrap_or_else(|error| panic!("{error}"));
@@ -258,6 +276,47 @@ fn a_library_whose_constructor_stops_goes_again() {
             world.is_interrupted = name == "interrupted";
             check_failure(&mut world, name, message);
         }
+    }
+}
+
+/// The guest opens the library of this number, whose constructor stops: it hears nothing of it, but who
+/// called it does, and finds everything as it was.
+#[track_caller]
+fn check_guest(world: &mut World, number: usize, message: &str) {
+    for flags in [Flags::NOW, Flags(Flags::NOW.0 | Flags::GLOBAL.0 | Flags::NODELETE.0)] {
+        let before = world.state();
+        let interrupter = world.runtime.loader().process().interrupter();
+        let interrupted = (message == INTERRUPTED).then(|| {
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(100));
+                interrupter.interrupt();
+            })
+        });
+        let args = [number.to_string(), flags.0.to_string()];
+        let error = world.runtime.invoke("open", &args).expect_err(message).to_string();
+        interrupted.map(std::thread::JoinHandle::join);
+        assert!(error.contains(message), "{number}: expected `{message}`, found `{error}`");
+        assert_eq!(world.state(), before, "{number}");
+        world.open_good();
+        assert_eq!(world.state(), before, "{number}");
+    }
+}
+
+const INTERRUPTED: &str = "wasm trap: interrupted\n  #0 interrupted.so!__wasm_call_ctors+0x";
+
+#[test]
+fn a_library_that_stops_when_the_guest_opens_it_goes_again() {
+    for compile in [LAZY, CompileTime::Eager] {
+        let mut world = World::new(compile);
+        world.open_good();
+        let trapped = "wasm trap: unreachable\n  #0 trapping.so!__wasm_call_ctors+0x";
+        check_guest(&mut world, 0, trapped);
+        check_guest(&mut world, 1, "exit status 3");
+        check_guest(&mut world, 2, "wasm trap: uncaught exception: tag ");
+        check_guest(&mut world, 3, INTERRUPTED);
+        // The one whose constructor called `dlopen` goes too, whoever opens it.
+        check_guest(&mut world, 4, trapped);
+        check_failure(&mut world, "opening", trapped);
     }
 }
 

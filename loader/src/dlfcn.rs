@@ -243,7 +243,9 @@ pub(crate) fn finish(
         dso.opened += 1;
         dso.is_pinned |= flags.is_nodelete();
     }
-    init::run(linker, process, &opened.order)?;
+    init::run(linker, process, &opened.order).inspect_err(|_| {
+        lock(linker).stopped.push((root, flags.is_nodelete() && opened.is_new));
+    })?;
     if flags.is_global() {
         let mut linker = lock(linker);
         let Linker { map, global, .. } = &mut *linker;
@@ -256,6 +258,8 @@ pub(crate) fn finish(
     Ok(root)
 }
 
+/// The dso that a handle was given for, as long as it is there: also while its destructors run, and
+/// once all handles are given back and somebody else keeps it, as in glibc.
 pub(crate) fn dso_of_handle(linker: &Linker, handle: u32) -> Result<DsoId, LoadError> {
     let invalid = LoadError::InvalidHandle { handle: handle.into() };
     let Some(distance) = handle.checked_sub(HANDLE_BASE) else { return Err(invalid) };

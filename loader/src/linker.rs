@@ -64,6 +64,9 @@ pub(crate) struct Linker {
     pub(crate) is_relocating: bool,
     /// Whether destructors of what is unloaded run.
     pub(crate) is_closing: bool,
+    /// What was opened and whose constructors stopped, the innermost first: it goes once it was said
+    /// how. And whether it is not kept for ever then.
+    pub(crate) stopped: Vec<(DsoId, bool)>,
 }
 
 /// What loading cost, in numbers.

@@ -172,6 +172,7 @@ impl Loader {
             own_wins: dlfcn::is_own,
             is_relocating: false,
             is_closing: false,
+            stopped: Vec::new(),
         }));
         let weak = Arc::downgrade(&linker);
         lock(&linker).dialects.linker = weak.clone();
@@ -241,7 +242,23 @@ impl Loader {
         let constructed = self.construct().map_err(|stop| self.explain(stop));
         constructed.map_err(stopped.clone()("its constructors"))?;
         let called = self.process.call(func, &values).map_err(|stop| self.explain(stop));
+        self.abandon_stopped(called.as_ref().err());
         called.map_err(stopped("the call"))
+    }
+
+    /// What was opened and whose constructors stopped goes, whoever has opened it: it was given no
+    /// handle of. `stop` is how.
+    fn abandon_stopped(&mut self, stop: Option<&Stop>) {
+        let stopped = std::mem::take(&mut lock(&self.linker).stopped);
+        if stopped.is_empty() {
+            return;
+        }
+        if let Some(stop) = stop {
+            self.note_lines(stop);
+        }
+        for (root, unpin) in stopped {
+            close::abandon(&mut lock(&self.linker), &mut self.process, root, unpin);
+        }
     }
 
     fn construct(&mut self) -> Result<(), Stop> {
@@ -255,20 +272,15 @@ impl Loader {
     ///
     /// # Errors
     /// If it cannot be loaded, or one of its constructors stops: in either case nothing is loaded
-    /// that was not before, unless guest code has opened it meanwhile. After a constructor none of
-    /// the destructors runs.
+    /// that was not before, unless guest code has a handle of it. After a constructor none of the
+    /// destructors runs.
     pub fn open(&mut self, path: &Path, flags: Flags) -> Result<Handle, LoadError> {
-        let mark = lock(&self.linker).map.next_id();
         let opened = open::open_path(&self.linker, &mut self.process, path, flags)?;
-        let root = opened.root;
-        let is_new = root >= mark;
         match dlfcn::finish(&self.linker, &mut self.process, opened, flags) {
             Ok(id) => Ok(Handle(dlfcn::handle(id))),
             Err(stop) => {
                 let stop = self.explain(stop);
-                self.note_lines(&stop);
-                let unpin = flags.is_nodelete() && is_new;
-                close::abandon(&mut lock(&self.linker), &mut self.process, root, unpin);
+                self.abandon_stopped(Some(&stop));
                 let dso = path.display().to_string();
                 Err(LoadError::Stopped { dso, during: "its constructors", stop })
             }

@@ -26,6 +26,8 @@ pub(crate) struct Opened {
     pub(crate) root: DsoId,
     /// It and what it needs, in the order of construction; nothing if it was opened before.
     pub(crate) order: Vec<DsoId>,
+    /// Whether it was not there before.
+    pub(crate) is_new: bool,
 }
 
 /// Loads the main program, the preloads and all that they need.
@@ -90,12 +92,12 @@ pub(crate) fn open_library(
 fn open_again(linker: &mut Linker, root: DsoId, flags: dlfcn::Flags) -> Opened {
     let dso = linker.map.dso(root);
     if dso.searchlist.is_some() || dso.is_main {
-        return Opened { root, order: Vec::new() };
+        return Opened { root, order: Vec::new(), is_new: false };
     }
     let mark = linker.map.next_id();
     linker.map.make_root(root, mark, flags.is_deep());
     let order = linker.map.dso(root).dependencies.iter().rev().copied().collect();
-    Opened { root, order }
+    Opened { root, order, is_new: false }
 }
 
 /// What a library that the guest names asks for, without loading it: its dso if it is loaded, the
@@ -183,7 +185,7 @@ fn load(
     }
     tracing::debug!(target: "dynvm::statistics", "{}", linker.statistics);
     let order = linker.map.dso(root).dependencies.iter().rev().copied().collect();
-    Ok(Opened { root, order })
+    Ok(Opened { root, order, is_new: true })
 }
 
 /// Every step of a load that runs no guest code.
