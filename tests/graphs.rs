@@ -3,10 +3,12 @@
 //! A seed makes up to eight libraries that need each other, in circles too, define and ask for some
 //! of the same names, and a script of `dlopen`, `dlclose` and `dlsym` that `tests/dlfcn/graphs.c`
 //! runs. A seed that is *wide* also has libraries that are not there, weak references, preloads,
-//! exit handlers, and constructors, destructors and handlers that run scripts themselves. What glibc
+//! exit handlers, and constructors, destructors and handlers that run scripts themselves. One that is
+//! *full* opens and closes the main program too, asks `dladdr`, `dlinfo` and `dl_iterate_phdr`, gives
+//! flags that are refused, and opens a library inside destructors. What glibc
 //! printed for some seeds stands in `tests/dlfcn/graphs.txt`. With gcc at hand
-//! `GRAPHS=0..1000 cargo test --test graphs` compares with glibc itself, each seed both ways, and
-//! `GRAPHS_RECORD=` in front of it records the file's seeds again, and these.
+//! `GRAPHS=0..1000 cargo test --test graphs` compares with glibc itself, each seed in all three ways,
+//! and `GRAPHS_RECORD=` in front of it records the file's seeds again, and these.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
@@ -19,6 +21,10 @@ use std::process::{Command, Stdio};
 const SHARED: u32 = 4;
 /// The library that is needed and is not there.
 const NOWHERE: u32 = 9;
+
+/// What glibc says of itself where a destructor that `dlclose` runs finds a symbol of what is on its
+/// way out, which then is to stay and to go.
+const GLIBC_FAILS: &str = "Inconsistency detected by ld.so";
 
 /// Splitmix64.
 struct Random(u64);
@@ -58,22 +64,42 @@ struct World {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Seed {
     number: u64,
-    is_wide: bool,
+    kind: Kind,
+}
+
+/// How much of what there is a world has: each kind has what those before it have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Plain,
+    Wide,
+    Full,
+}
+
+impl Kind {
+    const ALL: [Kind; 3] = [Kind::Plain, Kind::Wide, Kind::Full];
+
+    /// What stands behind a seed's number.
+    fn suffix(self) -> &'static str {
+        match self {
+            Kind::Plain => "",
+            Kind::Wide => " wide",
+            Kind::Full => " full",
+        }
+    }
 }
 
 impl fmt::Display for Seed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.number, if self.is_wide { " wide" } else { "" })
+        write!(f, "{}{}", self.number, self.kind.suffix())
     }
 }
 
 impl Seed {
     fn parse(text: &str) -> Seed {
-        let (number, is_wide) = match text.strip_suffix(" wide") {
-            Some(number) => (number, true),
-            None => (text, false),
-        };
-        Seed { number: number.parse().expect("a number"), is_wide }
+        let (number, _) = text.split_once(' ').unwrap_or((text, ""));
+        let is_it = |kind: &Kind| &text[number.len()..] == kind.suffix();
+        let kind = Kind::ALL.into_iter().find(is_it).expect("a kind of seeds");
+        Seed { number: number.parse().expect("a number"), kind }
     }
 }
 
@@ -101,8 +127,11 @@ impl World {
             .expect("a string takes all text");
         }
         let mut world = World { libraries, script, hooks: String::new(), preloads: Vec::new() };
-        if seed.is_wide {
+        if seed.kind >= Kind::Wide {
             world.widen(&mut Random(seed.number.wrapping_mul(0x2000_0003) + 1));
+        }
+        if seed.kind == Kind::Full {
+            world.fill(&mut Random(seed.number.wrapping_mul(0x4000_0007) + 2));
         }
         world
     }
@@ -133,6 +162,60 @@ impl World {
             self.preloads = (0..=random.below(2)).map(|_| random.below(count)).collect();
             self.preloads.dedup();
         }
+    }
+
+    /// Adds what wide worlds do not have.
+    fn fill(&mut self, random: &mut Random) {
+        // It has to do with no other one: so it can be opened while others are on their way out.
+        let alone = self.libraries.len() as u32;
+        self.libraries.push(Library {
+            needed: Vec::new(),
+            defines: BTreeSet::new(),
+            calls: None,
+            is_weak: false,
+        });
+        let mut hooks = String::new();
+        for name in 0..=alone {
+            for (kind, bound) in [('+', 4), ('-', 3)] {
+                if random.is_one_in(bound) {
+                    let commands = self.full_commands(random, 1);
+                    write!(hooks, "{kind}{name}{commands};").expect("a string takes all text");
+                }
+            }
+        }
+        self.hooks.push_str(&hooks);
+        self.script.push_str(&self.full_commands(random, 8));
+    }
+
+    /// Some commands, `least` or up to twice as many, most of which are those of full worlds.
+    fn full_commands(&self, random: &mut Random, least: u32) -> String {
+        let alone = self.libraries.len() as u32 - 1;
+        let least = least + random.below(least + 1);
+        let command = |_| {
+            let name = random.below(alone + 1);
+            let shared = random.below(SHARED);
+            match random.below(22) {
+                0..3 => format!("0{}", b"zngpldbZxy"[random.below(10) as usize] as char),
+                3..6 => "1".to_owned(),
+                6 => format!("2{shared}"),
+                7 => "3".to_owned(),
+                8 => "4".to_owned(),
+                9..11 => format!("I{name}{shared}"),
+                11 => format!("J{name}"),
+                12 => format!("M{name}"),
+                13 => format!("X{name}"),
+                14..16 => format!("O{alone}{}", b"nngdGBZy"[random.below(8) as usize] as char),
+                16 => format!("c{alone}"),
+                17 if self.preloads.is_empty() => format!("N{name}"),
+                17 => {
+                    format!("K{}", self.preloads[random.below(self.preloads.len() as u32) as usize])
+                }
+                18..20 => format!("o{name}{}", b"ngPZxy"[random.below(6) as usize] as char),
+                20 => format!("c{name}"),
+                _ => format!("D{shared}"),
+            }
+        };
+        (0..least).map(command).collect()
     }
 }
 
@@ -345,12 +428,12 @@ fn recorded() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dlfcn/graphs.txt")
 }
 
-/// The seeds of `GRAPHS`, each both ways.
+/// The seeds of `GRAPHS`, each in all ways.
 fn live_seeds() -> Option<Vec<Seed>> {
     let text = std::env::var("GRAPHS").ok()?;
     let (from, to) = text.split_once("..").expect("`GRAPHS` is FROM..TO");
     let numbers: Range<u64> = from.parse().expect("a number")..to.parse().expect("a number");
-    Some(numbers.flat_map(|number| [false, true].map(|is_wide| Seed { number, is_wide })).collect())
+    Some(numbers.flat_map(|number| Kind::ALL.map(|kind| Seed { number, kind })).collect())
 }
 
 /// The seeds whose output is recorded, with it.
@@ -413,10 +496,17 @@ fn what_glibc_prints() {
         fs::write(recorded(), seeds.iter().map(record).collect::<String>()).expect("written");
         return;
     }
-    let mut differences = Vec::new();
+    let (mut differences, mut failed) = (Vec::new(), 0);
     for seed in &seeds_given {
-        check(*seed, &native.run(&World::of_seed(*seed)), &mut differences);
+        let expected = native.run(&World::of_seed(*seed));
+        if expected.contains(GLIBC_FAILS) {
+            eprintln!("seed {seed}: glibc fails itself");
+            failed += 1;
+        } else {
+            check(*seed, &expected, &mut differences);
+        }
     }
+    assert!(failed <= 1 + seeds_given.len() / 100, "glibc fails {failed} times");
     let shown = differences.iter().take(8).cloned().collect::<Vec<_>>().join("\n");
     let count = seeds_given.len();
     assert!(differences.is_empty(), "{} of {count} differ:\n{shown}", differences.len());

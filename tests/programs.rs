@@ -54,7 +54,7 @@ programs! { PROGRAMS in "tests/programs":
 }
 
 programs! { PROGRAMS_REAL in "tests/programs-real":
-    cxx_exceptions cxx_iostreams libc_hello longjmp pydantic python
+    cxx_closing cxx_exceptions cxx_iostreams libc_hello longjmp pydantic python
 }
 
 /// A folder that nobody runs is a mistake.

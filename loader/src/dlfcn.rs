@@ -264,8 +264,8 @@ pub(crate) fn dso_of_handle(linker: &Linker, handle: u32) -> Result<DsoId, LoadE
     let invalid = LoadError::InvalidHandle { handle: handle.into() };
     let Some(distance) = handle.checked_sub(HANDLE_BASE) else { return Err(invalid) };
     let id = DsoId(distance / 16);
-    let is_open = |dso: &&Dso| dso.opened > 0 || dso.is_start || dso.is_pinned;
-    match linker.map.find(id).filter(is_open) {
+    let was_opened = |dso: &&Dso| dso.searchlist.is_some() || dso.is_start || dso.is_pinned;
+    match linker.map.find(id).filter(was_opened) {
         Some(_) if distance % 16 == 0 => Ok(id),
         _ => Err(invalid),
     }

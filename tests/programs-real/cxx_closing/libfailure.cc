@@ -1,0 +1,3 @@
+#include "failure.h"
+
+const char *Failure::what() const noexcept { return "failed, says libfailure"; }
