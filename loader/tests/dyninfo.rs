@@ -151,6 +151,50 @@ fn a_main_without_pic_gets_a_copy_that_the_library_uses_too() {
 }
 
 #[test]
+fn a_copy_of_what_is_defined_already_is_made_at_once() {
+    // The later library has a copy of its own, which is the definition from then on.
+    let later = module(
+        r#"(func (export "f_0") (result i32) (i32.load (i32.add (global.get $got) (i32.const 4))))"#,
+        r#"{"data_end": 16392, "plt_end": 1, "copy": [["x", 16388, 4]], "defun": [["copied", 0]]}"#,
+    );
+    let last = module(
+        r#"(func (export "f_0") (result i32)
+            (i32.store (i32.load (global.get $got)) (i32.const 9)) (i32.load (i32.load (global.get $got))))"#,
+        r#"{"data_end": 16388, "plt_end": 1, "ref": [["x", 16384]], "defun": [["change", 0]]}"#,
+    );
+    check_main(
+        (
+            r#"(func (export "test") (result i32 i32 i32 i32)
+                (call_indirect (result i32) (i32.const 0)) (call_indirect (result i32) (i32.const 1))
+                (call_indirect (result i32) (i32.const 0)) (i32.load (i32.load (i32.const 16384))))"#,
+            r#"{"data_end": 16388, "plt_end": 2, "ref": [["x", 16384]],
+                "refun": [["copied", 0], ["change", 1]], "libs": ["one.wasm", "later.wasm", "last.wasm"]}"#,
+        ),
+        &[("one.wasm", defining(3)), ("later.wasm", later), ("last.wasm", last)],
+        // What the main program was bound to before stays as it was.
+        "3 9 9 3",
+    );
+}
+
+#[test]
+fn data_can_start_behind_the_link_base() {
+    let library = module(
+        r#"(data (i32.add (global.get $got) (i32.const 64)) "\05")
+        (func (export "f_0") (result i32) (i32.load8_u (i32.load offset=68 (global.get $got))))"#,
+        r#"{"data": 16448, "data_end": 16456, "plt_end": 1, "fixup": [[16452, 16448]],
+            "defun": [["get", 0]]}"#,
+    );
+    check_main(
+        (
+            r#"(func (export "test") (result i32) (call_indirect (result i32) (i32.const 0)))"#,
+            r#"{"plt_end": 1, "refun": [["get", 0]], "libs": ["liba.wasm"]}"#,
+        ),
+        &[("liba.wasm", library)],
+        "5",
+    );
+}
+
+#[test]
 fn what_nobody_defines_is_no_error_until_it_is_called() {
     check_main(
         (

@@ -96,7 +96,7 @@ fn decode(bytes: &[u8]) -> Result<(Dylink, Dyninfo), DylinkError> {
     let raw: Raw = serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))?;
     let start = raw.data.unwrap_or(LINK_BASE);
     let end = raw.data_end.unwrap_or(start);
-    if start != LINK_BASE || end < start {
+    if start < LINK_BASE || end < start {
         return Err(bad(format!(
             "expected data from {LINK_BASE:#x} on, found {start:#x} to {end:#x}"
         )));
@@ -128,7 +128,7 @@ fn decode(bytes: &[u8]) -> Result<(Dylink, Dyninfo), DylinkError> {
     };
     info.check(raw.plt_end).map_err(bad)?;
     let room = Room {
-        memory_size: end - start,
+        memory_size: end - LINK_BASE,
         memory_align_log2: 4,
         table_size: raw.plt_end,
         table_align_log2: 0,

@@ -98,6 +98,9 @@ impl Links {
         let data = |address: u32| address.wrapping_sub(LINK_BASE).wrapping_add(got);
         let slot = |index: u32| index.wrapping_add(plt);
         let mut patches = Vec::new();
+        // Its own definitions come first, and are what is copied to.
+        let copied = info.copies.iter().map(|(name, ..)| self.data.get(name.as_str()).copied());
+        let copied: Vec<Option<u32>> = copied.collect();
         for (at, to) in &info.fixups {
             patches.push(Patch::Word { at: data(*at), value: data(*to) });
         }
@@ -122,9 +125,14 @@ impl Links {
                 None => self.slots.entry(waiting(dso, name)).or_default().push(slot(*at)),
             }
         }
-        for (name, at, size) in &info.copies {
-            let copies = self.copies.entry(waiting(dso, name)).or_default();
-            copies.push((data(*at), *size));
+        for ((name, at, size), from) in info.copies.iter().zip(copied) {
+            let to = data(*at);
+            if let Some(from) = from {
+                patches.push(Patch::Copy { to, from, size: *size });
+                self.define_data(dso.id, name, to, &mut patches);
+            } else {
+                self.copies.entry(waiting(dso, name)).or_default().push((to, *size));
+            }
         }
         patches
     }
