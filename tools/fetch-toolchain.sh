@@ -11,7 +11,7 @@
 #          lib-exnref/, lib-legacy/: the same with exceptions, in both encodings
 #   py     py312/, py314/: CPython as libpython3.x.so, its standard library, and
 #          a main program python3.x.wasm
-#   wheel  site/: pydantic and its native pydantic_core from PyPI, for CPython 3.14;
+#   wheel  site/: pydantic and its native pydantic_core, msgpack and simplejson from PyPI, for CPython 3.14;
 #          py314/python3.14-legacy.wasm, a main with the C++ libraries that it expects
 #
 # Without arguments: all of them.
@@ -175,13 +175,18 @@ stage_py() {
 }
 
 # Native wheels for wasm are built against a process that has C++ and exceptions of the legacy encoding.
+has_wheels() {
+  has site/pydantic/main.py site/pydantic_core/_pydantic_core.so site/msgpack/_cmsgpack.so site/simplejson/_speedups.so
+}
+
 fetch_wheel() {
   local wheels=$W/dl/wheels name
-  has site/pydantic/main.py site/pydantic_core/_pydantic_core.so && return
-  say "getting pydantic"
+  has_wheels && return
+  say "getting wheels"
   rm -rf "$wheels" "$W/site" && mkdir -p "$wheels" "$W/site"
   "$W/venv/bin/pip" download -q --no-deps --only-binary=:all: --platform pyemscripten_2026_0_wasm32 \
-    --python-version 3.14 --implementation cp --abi cp314 -d "$wheels" pydantic-core==2.50.4
+    --python-version 3.14 --implementation cp --abi cp314 -d "$wheels" \
+    pydantic-core==2.50.4 msgpack==1.2.4 simplejson==4.3.0
   "$W/venv/bin/pip" download -q --no-deps --only-binary=:all: -d "$wheels" \
     pydantic==2.14.3 typing-extensions==4.16.0 annotated-types==0.8.0 typing-inspection==0.4.5
   for name in "$wheels"/*.whl; do "$W/venv/bin/python" -m zipfile -e "$name" "$W/site"; done
@@ -193,7 +198,7 @@ fetch_wheel() {
 }
 
 stage_wheel() {
-  has site/pydantic/main.py site/pydantic_core/_pydantic_core.so py314/python3.14-legacy.wasm && return
+  has_wheels && has py314/python3.14-legacy.wasm && return
   stage_cxx
   stage_py
   fetch_wheel
