@@ -409,6 +409,45 @@ fn constant_expressions_are_folded() {
 }
 
 #[test]
+fn what_is_no_number_stays_an_expression() {
+    // The object is made when the module starts, of a sum that is folded.
+    let main = r#"(module (type $pair (struct (field i32) (field i32)))
+        (global $four i32 (i32.const 4))
+        (global $object (ref $pair)
+            (struct.new $pair (i32.add (global.get $four) (i32.const 1)) (global.get $four)))
+        (func (export "run") (result i32)
+            (i32.mul (struct.get $pair 0 (global.get $object))
+                (struct.get $pair 1 (global.get $object)))))"#;
+    let world = World::new(&[("main.wasm", main)]);
+    world.check("20");
+    let (bytes, _) = world.linked();
+    let validated = |features| Validator::new_with_features(features).validate_all(&bytes).is_ok();
+    assert!(validated(WasmFeatures::all().difference(WasmFeatures::EXTENDED_CONST)));
+    assert!(!validated(WasmFeatures::WASM2));
+}
+
+#[test]
+fn each_global_is_computed_once() {
+    // Each is twice the one before it: following every name would take 2^100 steps.
+    let mut globals = "(global $g0 i64 (i64.const 3))".to_owned();
+    for at in 1..=100 {
+        let before = at - 1;
+        globals.push_str(&format!(
+            "(global $g{at} i64 (i64.add (global.get $g{before}) (global.get $g{before})))"
+        ));
+    }
+    let main = format!(
+        r#"(module {globals}
+            (global $read (mut i64) (global.get $g60))
+            (global $lost (mut i64) (global.get $g100))
+            (func (export "run") (result i64 i64) (global.get $read) (global.get $lost)))"#
+    );
+    let world = World::new(&[("main.wasm", &main)]);
+    world.check(&format!("{} 0", 3_i64 << 60));
+    assert!(is_plain(&world.linked().0));
+}
+
+#[test]
 fn constructors_run_dependencies_first_and_destructors_last_in_first_out() {
     // No C library: the linked module keeps the list of what is to run at exit.
     let module = |name: &str, needed: &str, number: i32, start: &str| {
