@@ -278,22 +278,25 @@ pub(crate) fn set_error(linker: &Mutex<Linker>, error: &LoadError) {
 
 fn dlclose(linker: &Mutex<Linker>, process: &mut Process, args: &[u32]) -> Result<u32, Failure> {
     lock(linker).dl.error = None;
-    release_handle(&mut lock(linker), args[0])?;
-    close::unload_unused(linker, process).map_err(|(_, stop)| Failure::Stop(stop))?;
+    if release_handle(&mut lock(linker), args[0])? {
+        close::unload_unused(linker, process).map_err(|(_, stop)| Failure::Stop(stop))?;
+    }
     Ok(0)
 }
 
-/// Gives one handle back. What is never unloaded can be closed any number of times.
-pub(crate) fn release_handle(linker: &mut Linker, handle: u32) -> Result<(), LoadError> {
+/// Gives one handle back. What is never unloaded can be closed any number of times. Tells whether it
+/// was the last one of a dso that can go: only then glibc looks at what else nothing holds, as what
+/// has had its turn at exit.
+pub(crate) fn release_handle(linker: &mut Linker, handle: u32) -> Result<bool, LoadError> {
     let id = dso_of_handle(linker, handle)?;
     let dso = linker.map.dso_mut(id);
     if dso.is_pinned {
-        return Ok(());
+        return Ok(false);
     }
     let left = dso.opened.checked_sub(1);
     dso.opened = left.ok_or_else(|| LoadError::NotOpen { found_as: dso.found_as.clone() })?;
     tracing::debug!(target: "dynvm::files", "{} closed, {} handles left", dso.name, dso.opened);
-    Ok(())
+    Ok(dso.opened == 0 && !dso.is_start)
 }
 
 /// The address of a copy of `text` in guest memory, which stays there.

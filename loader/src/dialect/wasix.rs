@@ -169,9 +169,10 @@ fn dl_invalid_handle(
 fn dlclose(linker: &Mutex<Linker>, process: &mut Process, args: &[RawValue]) -> Result<u32, Stop> {
     let [handle, error, error_len] = [0, 1, 2].map(|index: usize| args[index].u32());
     let released = dlfcn::release_handle(&mut lock(linker), handle);
-    if let Err(failure) = released {
-        return Ok(failed(process, &failure, error, error_len));
+    match released {
+        Err(failure) => return Ok(failed(process, &failure, error, error_len)),
+        Ok(true) => close::unload_unused(linker, process).map_err(|(_, stop)| stop)?,
+        Ok(false) => {}
     }
-    close::unload_unused(linker, process).map_err(|(_, stop)| stop)?;
     Ok(errno::SUCCESS)
 }
