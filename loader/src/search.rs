@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use dynvm_vm::read_buffer;
+
 use crate::dso::{Dso, Origin};
 
 /// Directories of the guest's view that are searched last.
@@ -121,7 +123,7 @@ impl Found {
         if stamp.len == 0 {
             file.read_to_end(&mut bytes)?;
         } else {
-            bytes.try_reserve_exact(usize::try_from(stamp.len).unwrap_or(usize::MAX))?;
+            bytes = read_buffer(usize::try_from(stamp.len).unwrap_or(usize::MAX))?;
             // Asked once how long it is: what is written behind that meanwhile is not read.
             (&file).take(stamp.len).read_to_end(&mut bytes)?;
         }

@@ -89,7 +89,7 @@ pub use error::Error;
 pub use heap::HeapStats;
 pub use interrupt::Interrupter;
 pub use listener::CodeListener;
-pub use mapped::{MappedCode, MappedFile};
+pub use mapped::{MappedCode, MappedFile, read_buffer};
 pub use process::{Config, HostFunc, HostFunction, Placement, Process};
 pub use resolver::Resolver;
 pub use shared::SharedMemory;

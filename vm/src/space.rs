@@ -362,6 +362,9 @@ impl Space {
             let start = BELOW_MEMORY_BYTES + self.memory_open_bytes;
             let grown = open - self.memory_open_bytes;
             self.reservation.set_access(start, grown, Access::ReadWrite)?;
+            // Random access to 64 MiB takes 0.7 of the time. A program holds more for it only at
+            // the ends of what it touches.
+            self.reservation.prefer_huge_pages(start, grown);
             self.memory_open_bytes = open;
         }
         self.memory_len_bytes = len;

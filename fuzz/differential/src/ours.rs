@@ -71,7 +71,7 @@ fn imports(process: &mut Process, module: &Module) -> Vec<Extern> {
     for import in &module.imports {
         let EntityType::Func(ty) = import.ty else { panic!("the host has functions only") };
         let ty = module.types[ty.index()].clone();
-        let position = HOST_FUNCTIONS.iter().position(|(name, _)| *name == import.field);
+        let position = HOST_FUNCTIONS.iter().position(|(name, _)| import.field == *name);
         let position = position.expect("the host has it");
         let known = functions.iter().find(|(number, _)| *number == position);
         let func = match known {
