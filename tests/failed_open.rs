@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dynvm::jit::{CompileTime, Tiers};
-use dynvm::loader::Flags;
+use dynvm::loader::{Flags, Handle};
 use dynvm::vm::value::Value;
 use dynvm::{Library, Options, Runtime};
 
@@ -318,6 +318,21 @@ fn a_library_that_stops_when_the_guest_opens_it_goes_again() {
         check_guest(&mut world, 4, trapped);
         check_failure(&mut world, "opening", trapped);
     }
+}
+
+#[test]
+fn what_stops_under_a_call_of_the_embedders_goes_with_the_next_open() {
+    let mut world = World::new(LAZY);
+    let open = world.runtime.symbol(Handle::DEFAULT, "open").expect("it is defined");
+    world.open_good();
+    let before = world.state();
+    let process = world.runtime.loader().process_mut();
+    let open = process.table_get(open).expect("a symbol of a function has an index");
+    let args = [0, Flags::NOW.0 as i32].map(Value::I32);
+    process.call(open, &args).expect_err("the constructor traps");
+    assert_ne!(world.state(), before, "nobody has heard of it");
+    world.open_good();
+    assert_eq!(world.state(), before);
 }
 
 /// A library that needs what `needed` names, with `room` for `mem-info`.

@@ -275,6 +275,8 @@ impl Loader {
     /// that was not before, unless guest code has a handle of it. After a constructor none of the
     /// destructors runs.
     pub fn open(&mut self, path: &Path, flags: Flags) -> Result<Handle, LoadError> {
+        // Of calls that the embedder made by itself.
+        self.abandon_stopped(None);
         let opened = open::open_path(&self.linker, &mut self.process, path, flags)?;
         match dlfcn::finish(&self.linker, &mut self.process, opened, flags) {
             Ok(id) => Ok(Handle(dlfcn::handle(id))),
@@ -300,6 +302,7 @@ impl Loader {
     /// # Errors
     /// If it is not a handle, or was closed as often as it was opened, or a destructor stops.
     pub fn close(&mut self, handle: Handle) -> Result<(), LoadError> {
+        self.abandon_stopped(None);
         dlfcn::release_handle(&mut lock(&self.linker), handle.0)?;
         let closed = close::unload_unused(&self.linker, &mut self.process);
         closed.map_err(|(dso, stop)| {
