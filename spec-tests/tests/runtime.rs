@@ -159,6 +159,34 @@ fn each_trap_is_told_from_the_others_and_leaves_the_process_whole() {
     assert!(deep.frames_omitted > 1000, "{}", deep.frames_omitted);
 }
 
+/// A small function that calls itself becomes part of itself: that is not seen, but in its speed.
+#[test]
+fn a_recursion_has_a_frame_for_each_of_its_calls() {
+    let mut fixture = Fixture::new();
+    let id = fixture.load(
+        "main",
+        Placement::Process,
+        r#"(module (memory 1)
+          (func $down (export "down") (param i32) (result i32)
+            (if (i32.eqz (local.get 0)) (then (unreachable)))
+            (i32.add (call $down (i32.sub (local.get 0) (i32.const 1))) (i32.const 1)))
+          (func $fib (export "fib") (param i32) (result i32)
+            (if (result i32) (i32.lt_u (local.get 0) (i32.const 2))
+              (then (local.get 0))
+              (else (i32.add
+                (call $fib (i32.sub (local.get 0) (i32.const 1)))
+                (call $fib (i32.sub (local.get 0) (i32.const 2))))))))"#,
+    );
+    for depth in (0..6).chain(61..70) {
+        let stopped = trap(fixture.call(id, "down", &[Value::I32(depth)]));
+        let frames = depth as usize + 1;
+        assert_eq!(stopped.backtrace.len(), frames.min(64), "depth {depth}");
+        assert_eq!(stopped.backtrace.len() + stopped.frames_omitted, frames, "depth {depth}");
+        assert!(stopped.backtrace.iter().all(|frame| frame.function == "down"), "{stopped}");
+    }
+    assert_eq!(fixture.call(id, "fib", &[Value::I32(20)]).unwrap(), [Value::I32(6765)]);
+}
+
 /// The process memory and table are of one kind each: whoever hands them out, an import of another
 /// kind is refused.
 #[test]

@@ -394,23 +394,25 @@ impl Process {
         }
     }
 
+    /// Adds the function at `pc` to the backtrace, behind those that became part of it there.
     fn push_frame(&self, trap: &mut Trap, pc: usize, is_return: bool) {
+        let inlined = self.text.inlined_at(pc, is_return);
         // Naming a frame is dear, and a recursion without end has half a million.
-        if trap.backtrace.len() < BACKTRACE_FRAMES_MAX {
-            let inlined = self.text.inlined_at(pc, is_return).iter();
-            let inlined = inlined.filter_map(|place| {
-                let (id, index) = self.definer(place.func)?;
-                Some(self.named_frame(id, index, Some(place.wasm_offset)))
-            });
-            trap.backtrace.extend(inlined);
-            trap.backtrace.extend(self.frame(pc, is_return));
-        } else if self
-            .text
-            .locate(pc, is_return)
-            .is_some_and(|at| matches!(at.owner, Owner::Instance(_)))
-        {
-            trap.frames_omitted += 1;
+        let room = BACKTRACE_FRAMES_MAX - trap.backtrace.len();
+        if room == 0 {
+            let at = self.text.locate(pc, is_return);
+            if at.is_some_and(|at| matches!(at.owner, Owner::Instance(_))) {
+                trap.frames_omitted += 1 + inlined.len();
+            }
+            return;
         }
+        let inlined = inlined.iter().filter_map(|place| {
+            let (id, index) = self.definer(place.func)?;
+            Some(self.named_frame(id, index, Some(place.wasm_offset)))
+        });
+        let mut frames = inlined.chain(self.frame(pc, is_return));
+        trap.backtrace.extend(frames.by_ref().take(room));
+        trap.frames_omitted += frames.count();
     }
 
     /// The wasm function at `pc`; `None` for a way in or out.

@@ -24,6 +24,10 @@ const WRAPPER_COST_MAX: u32 = 6;
 const LOCALS_MAX: u32 = 8;
 /// Most parameters and results of a function that is inlined: each of its calls handles them all.
 const VALUES_MAX: usize = 16;
+/// How often a function may be in itself: a call of it in so many then is one.
+const RECURSION_MAX: usize = 2;
+/// Most bytes of a body that is inlined into itself.
+const RECURSIVE_BYTES_MAX: usize = 100;
 /// How deep inlined bodies may be inside each other.
 pub const DEPTH_MAX: usize = 3;
 /// Bytes of inlined bodies that every function may have; a long one may have as many as its own.
@@ -140,11 +144,17 @@ struct Candidate<'a> {
 impl<'a> Policy<'a> {
     /// Whether a call of this function is none once it is inlined.
     pub fn is_free(&self, instance: &'a Instance, callee: FuncIndex) -> bool {
-        self.candidate(instance, callee).is_some_and(|candidate| candidate.is_leaf)
+        self.candidate(instance, callee, None).is_some_and(|candidate| candidate.is_leaf)
     }
 
-    /// What is called, if its body is known, bound for good and small.
-    fn candidate(&self, instance: &'a Instance, callee: FuncIndex) -> Option<Candidate<'a>> {
+    /// What is called, if its body is known, bound for good and small. A caller that calls itself is
+    /// looked at with other eyes: it is small even if it has a loop.
+    fn candidate(
+        &self,
+        instance: &'a Instance,
+        callee: FuncIndex,
+        caller: Option<FuncId>,
+    ) -> Option<Candidate<'a>> {
         let definitions = self.definitions?;
         let callee = instance.functions[callee.index()];
         if callee.is_preemptible {
@@ -156,7 +166,12 @@ impl<'a> Policy<'a> {
             .map(|defined| (self.instance, defined))
             .or_else(|| definitions.find(callee.func))?;
         let body = body(definer, defined).filter(|body| body.range().len() <= BODY_BYTES_MAX)?;
-        let is_leaf = judge(&body).ok()??;
+        let is_recursive = caller == Some(callee.func);
+        let is_leaf = if is_recursive {
+            is_recursion(&body).ok()?.then_some(false)?
+        } else {
+            judge(&body).ok()??
+        };
         let index = FuncIndex(definer.module.imported_functions + defined.0);
         let ty = definer.module.func_type(index);
         if ty.params.len() + ty.results.len() > VALUES_MAX {
@@ -190,6 +205,35 @@ impl RangeLen for std::ops::Range<u64> {
     }
 }
 
+/// Whether a function that calls itself may become part of itself.
+fn is_recursion(body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
+    if body.range().len() > RECURSIVE_BYTES_MAX {
+        return Ok(false);
+    }
+    for op in body.get_operators_reader()? {
+        if is_kept(&op?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether an instruction keeps its function from being inlined: a tail call must leave no frame, and
+/// a handler makes its function save registers.
+fn is_kept(op: &Operator<'_>) -> bool {
+    matches!(
+        op,
+        Operator::ReturnCall { .. }
+            | Operator::ReturnCallIndirect { .. }
+            | Operator::ReturnCallRef { .. }
+            | Operator::Try { .. }
+            | Operator::TryTable { .. }
+            | Operator::Throw { .. }
+            | Operator::ThrowRef
+            | Operator::Rethrow { .. }
+    )
+}
+
 /// `None` for a body that is not inlined, else whether it calls nothing.
 fn judge(body: &FunctionBody<'_>) -> wasmparser::Result<Option<bool>> {
     let mut locals = 0_u32;
@@ -210,17 +254,9 @@ fn judge(body: &FunctionBody<'_>) -> wasmparser::Result<Option<bool>> {
             | Operator::LocalTee { .. }
             | Operator::I32Const { .. }
             | Operator::I64Const { .. } => {}
-            // A loop costs more than the call; a tail call must leave no frame, and a handler makes
-            // its function save registers.
-            Operator::Loop { .. }
-            | Operator::ReturnCall { .. }
-            | Operator::ReturnCallIndirect { .. }
-            | Operator::ReturnCallRef { .. }
-            | Operator::Try { .. }
-            | Operator::TryTable { .. }
-            | Operator::Throw { .. }
-            | Operator::ThrowRef
-            | Operator::Rethrow { .. } => return Ok(None),
+            // A loop costs more than the call.
+            Operator::Loop { .. } => return Ok(None),
+            op if is_kept(&op) => return Ok(None),
             Operator::BrTable { targets } => cost += 1 + targets.len(),
             op => {
                 is_leaf &= !super::call::is_call(&op);
@@ -249,14 +285,26 @@ impl Budget {
         // `active` holds the function itself too.
         self.active.len() <= DEPTH_MAX
             && candidate.len <= self.bytes
-            && !self.active.contains(&candidate.func)
+            && self.inside(candidate.func)
+                < if self.is_recursive(candidate.func) { RECURSION_MAX } else { 1 }
+    }
+
+    /// Whether a function is the only one that is being translated.
+    fn is_recursive(&self, func: FuncId) -> bool {
+        self.active.iter().all(|active| *active == func)
+    }
+
+    fn inside(&self, func: FuncId) -> usize {
+        self.active.iter().filter(|active| **active == func).count()
     }
 }
 
 impl<'a> Translator<'a> {
     /// Translates a callee in place of a call of it, if it is one to be inlined.
     pub(super) fn inline(&mut self, callee: FuncIndex) -> bool {
-        let Some(candidate) = self.policy.candidate(self.scope.instance, callee) else {
+        let caller = self.budget.active[0];
+        let caller = self.budget.is_recursive(caller).then_some(caller);
+        let Some(candidate) = self.policy.candidate(self.scope.instance, callee, caller) else {
             return false;
         };
         if !self.budget.allows(&candidate) {
