@@ -177,7 +177,7 @@ fn a_recursion_has_a_frame_for_each_of_its_calls() {
                 (call $fib (i32.sub (local.get 0) (i32.const 1)))
                 (call $fib (i32.sub (local.get 0) (i32.const 2))))))))"#,
     );
-    for depth in (0..6).chain(61..70) {
+    for depth in (0..6).chain(61..70).chain([126, 127, 128, 129, 2000]) {
         let stopped = trap(fixture.call(id, "down", &[Value::I32(depth)]));
         let frames = depth as usize + 1;
         assert_eq!(stopped.backtrace.len(), frames.min(64), "depth {depth}");

@@ -13,7 +13,7 @@ use crate::instance::{InstanceId, TableId};
 use crate::interrupt::{self, Interrupter};
 use crate::process::{Definer, Process};
 use crate::signals;
-use crate::text::{Owner, Role, Unplaced, Unread};
+use crate::text::{Location, Owner, Role, Unplaced, Unread};
 use crate::trap::{Frame, Stop, Trap};
 use crate::types::{DefinedFuncIndex, FuncIndex, TypeId};
 use crate::value::{RawValue, Value};
@@ -323,7 +323,10 @@ impl Process {
                 self.push_frame(trap, caller, true);
             }
         }
-        trap.frames_omitted += chain.omitted();
+        for (pc, count) in chain.further() {
+            trap.frames_omitted += count * self.frame_count(*pc, true);
+        }
+        trap.frames_omitted += chain.uncounted();
         let mut activation = self.context().activation;
         while activation != 0 {
             // SAFETY: the context names the innermost activation, and each names the one around it,
@@ -396,17 +399,13 @@ impl Process {
 
     /// Adds the function at `pc` to the backtrace, behind those that became part of it there.
     fn push_frame(&self, trap: &mut Trap, pc: usize, is_return: bool) {
-        let inlined = self.text.inlined_at(pc, is_return);
         // Naming a frame is dear, and a recursion without end has half a million.
         let room = BACKTRACE_FRAMES_MAX - trap.backtrace.len();
         if room == 0 {
-            let at = self.text.locate(pc, is_return);
-            if at.is_some_and(|at| matches!(at.owner, Owner::Instance(_))) {
-                trap.frames_omitted += 1 + inlined.len();
-            }
+            trap.frames_omitted += self.frame_count(pc, is_return);
             return;
         }
-        let inlined = inlined.iter().filter_map(|place| {
+        let inlined = self.text.inlined_at(pc, is_return).iter().filter_map(|place| {
             let (id, index) = self.definer(place.func)?;
             Some(self.named_frame(id, index, Some(place.wasm_offset)))
         });
@@ -415,13 +414,21 @@ impl Process {
         trap.frames_omitted += frames.count();
     }
 
-    /// The wasm function at `pc`; `None` for a way in or out.
-    fn frame(&self, pc: usize, is_return: bool) -> Option<Frame> {
+    /// How many frames of wasm functions `push_frame` would add for `pc`.
+    fn frame_count(&self, pc: usize, is_return: bool) -> usize {
+        let inlined = self.text.inlined_at(pc, is_return).len();
+        inlined + usize::from(self.wasm_location(pc, is_return).is_some())
+    }
+
+    /// The wasm function at `pc`; `None` for a way in or out, and for what goes on in other code.
+    fn wasm_location(&self, pc: usize, is_return: bool) -> Option<(InstanceId, Location)> {
         let location = self.text.locate(pc, is_return)?;
         let Owner::Instance(id) = location.owner else { return None };
-        if location.wasm_offset == Some(CONTINUED) {
-            return None;
-        }
+        (location.wasm_offset != Some(CONTINUED)).then_some((id, location))
+    }
+
+    fn frame(&self, pc: usize, is_return: bool) -> Option<Frame> {
+        let (id, location) = self.wasm_location(pc, is_return)?;
         let first = self.entry(id).declared.first_func;
         let func = DefinedFuncIndex(location.func.0 - first.0);
         Some(self.named_frame(id, func, location.wasm_offset))

@@ -41,36 +41,74 @@ pub(crate) struct Fault {
     pub(crate) signal: i32,
 }
 
-/// How many frames are kept of a chain.
+/// How many frames are kept of a chain, in their order.
 pub(crate) const CHAIN_MAX: usize = 64;
+
+/// How many places in code are told apart among the frames beyond.
+const FURTHER_MAX: usize = 64;
 
 /// The calls that led to where wasm was left. An inner entry's frames are on the stack that the
 /// host goes on with, so they are noted before it does.
 #[derive(Debug)]
 pub(crate) struct Chain {
     pcs: [usize; CHAIN_MAX],
-    /// How many there are; the first so many of `pcs` are kept.
+    /// How many of `pcs` are kept.
     len: usize,
+    /// Where the frames beyond go on, and how many of them go on there: a recursion has many frames
+    /// and few places.
+    further: [(usize, usize); FURTHER_MAX],
+    further_len: usize,
+    /// How many frames there are that are in neither.
+    uncounted: usize,
     /// The two words on top of the stack of a fault.
     pub(crate) top: [usize; 2],
 }
 
 impl Chain {
+    const EMPTY: Chain = Chain {
+        pcs: [0; CHAIN_MAX],
+        len: 0,
+        further: [(0, 0); FURTHER_MAX],
+        further_len: 0,
+        uncounted: 0,
+        top: [0; 2],
+    };
+
     /// Program counters, innermost first; all but the first of a fault are return addresses.
     pub(crate) fn pcs(&self) -> &[usize] {
-        &self.pcs[..self.len.min(CHAIN_MAX)]
+        &self.pcs[..self.len]
     }
 
-    /// How many frames there are beyond those that are kept.
-    pub(crate) fn omitted(&self) -> usize {
-        self.len.saturating_sub(CHAIN_MAX)
+    /// The return addresses of the frames beyond, and how many frames return to each.
+    pub(crate) fn further(&self) -> &[(usize, usize)] {
+        &self.further[..self.further_len]
+    }
+
+    /// How many frames there are whose place is not known.
+    pub(crate) fn uncounted(&self) -> usize {
+        self.uncounted
+    }
+
+    fn clear(&mut self, top: [usize; 2]) {
+        (self.len, self.further_len, self.uncounted) = (0, 0, 0);
+        self.top = top;
     }
 
     fn push(&mut self, pc: usize) {
         if let Some(place) = self.pcs.get_mut(self.len) {
             *place = pc;
+            self.len += 1;
+            return;
         }
-        self.len += 1;
+        let known = self.further[..self.further_len].iter_mut().find(|(place, _)| *place == pc);
+        if let Some((_, count)) = known {
+            *count += 1;
+        } else if let Some(place) = self.further.get_mut(self.further_len) {
+            *place = (pc, 1);
+            self.further_len += 1;
+        } else {
+            self.uncounted += 1;
+        }
     }
 }
 
@@ -82,7 +120,7 @@ impl Departure {
         context: *const VmContext,
         interrupt: *const AtomicBool,
     ) -> Departure {
-        let chain = Chain { pcs: [0; CHAIN_MAX], len: 0, top: [0; 2] };
+        let chain = Chain::EMPTY;
         let fault = Fault::default();
         Departure { text, stack, context, interrupt, fault, chain, stop: None, panic: None }
     }
@@ -103,14 +141,13 @@ impl Departure {
     /// Notes the frames from `(frame pointer, pc)` outwards to the entry. Only reads the stack and
     /// writes to `self`: a signal handler may call it.
     pub(crate) fn note_chain(&mut self, call: (usize, usize), sp: usize) {
-        self.chain.len = 0;
-        self.chain.top = [self.stack_word(sp), self.stack_word(sp.wrapping_add(8))];
+        self.chain.clear([self.stack_word(sp), self.stack_word(sp.wrapping_add(8))]);
         self.extend_chain(call, 0);
     }
 
     /// Notes the calls that an exception came out of, then those that `call` would take it out of.
     pub(crate) fn note_thrown(&mut self, passed: &Passed, call: (usize, usize)) {
-        (self.chain.len, self.chain.top) = (0, [0; 2]);
+        self.chain.clear([0; 2]);
         passed.calls().iter().for_each(|pc| self.chain.push(*pc));
         self.extend_chain(call, passed.fp);
     }
