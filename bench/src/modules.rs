@@ -153,7 +153,7 @@ impl Modules {
         let id = self.instances.get(name).ok_or_else(|| format!("no module `{name}`"))?;
         let instance = self.process.instance(*id);
         match instance.module.export(export) {
-            Some(Entity::Func(index)) => Ok(instance.functions[index.index()].func),
+            Some(Entity::Func(index)) => Ok(instance.func(index)),
             _ => Err(format!("`{name}` exports no function `{export}`").into()),
         }
     }
@@ -186,7 +186,7 @@ impl Modules {
         let instance = self.instances.get(import.module.as_str()).ok_or_else(unknown)?;
         let instance = self.process.instance(*instance);
         Ok(match instance.module.export(&import.field).ok_or_else(unknown)? {
-            Entity::Func(index) => Extern::Func(instance.functions[index.index()]),
+            Entity::Func(index) => Extern::Func(instance.callee(index)),
             Entity::Table(index) => Extern::Table(instance.tables[index.index()].id),
             Entity::Memory(index) => Extern::Memory(instance.memories[index.index()].id),
             Entity::Global(index) => Extern::Global(instance.globals[index.index()]),

@@ -158,7 +158,7 @@ pub fn compile(
         often,
         instance,
         module,
-        func: instance.functions[index.index()].func,
+        func: instance.func(index),
         locals: Vec::new(),
         stack: Vec::new(),
         registers: Registers::default(),

@@ -383,8 +383,14 @@ impl Default for Worker {
 fn callee_name(unit: &Unit, callee: FuncId) -> String {
     let instance = unit.instance();
     let is_it = |known: &Callee| known.func == callee;
-    if let Some(position) = instance.functions.iter().position(is_it) {
-        return instance.module.func_name(FuncIndex(position as u32));
+    let imported = instance.imported_functions.iter().position(is_it);
+    let imported = imported.map(|position| FuncIndex(position as u32));
+    let defined = || {
+        let defined = instance.defined(callee)?;
+        Some(FuncIndex(instance.module.imported_functions + defined.0))
+    };
+    if let Some(index) = imported.or_else(defined) {
+        return instance.module.func_name(index);
     }
     match unit.definitions().find(callee) {
         Some((definer, index)) => {

@@ -190,8 +190,10 @@ struct Deferred {
     stages: Vec<Stage>,
     /// Which functions have baseline code, or cannot have any.
     has_baseline: Vec<bool>,
-    /// The longest first.
-    order: Vec<u32>,
+    /// Those that are not compiled ahead.
+    aside: Vec<DefinedFuncIndex>,
+    /// All others, the longest first, once something is compiled ahead.
+    order: Option<Vec<u32>>,
     /// All before this position in `order` are taken.
     position: usize,
 }
@@ -256,18 +258,16 @@ impl LazyCompiler {
         }
         let mut stages = vec![Stage::Waiting; bodies.len()];
         known.iter().for_each(|func| stages[func.index()] = Stage::Compiled);
-        let ahead = (0..bodies.len() as u32).filter(|at| !aside.contains(&DefinedFuncIndex(*at)));
         let mut has_baseline = vec![false; bodies.len()];
         provisional.iter().for_each(|func| has_baseline[func.index()] = true);
-        let mut order: Vec<u32> = ahead.collect();
-        order.sort_by_key(|index| std::cmp::Reverse(bodies[*index as usize].len()));
         let deferred = bodies.len() - known.len() - provisional.len();
         let first = process.defined_func(id, DefinedFuncIndex(0));
 
         let mut state = self.shared.lock();
         state.statistics.deferred += deferred;
         let unit = Arc::new(unit);
-        let deferred = Deferred { unit, stages, has_baseline, order, position: 0 };
+        let aside = aside.to_vec();
+        let deferred = Deferred { unit, stages, has_baseline, aside, order: None, position: 0 };
         state.instances.insert(first.0, deferred);
         drop(state);
         self.shared.work.notify_all();
@@ -721,7 +721,15 @@ impl State {
 impl Deferred {
     /// The longest function that nobody has taken.
     fn next(&mut self) -> Option<u32> {
-        while let Some(index) = self.order.get(self.position) {
+        let order = self.order.get_or_insert_with(|| {
+            let bodies = &self.unit.instance().module.bodies;
+            let all = 0..bodies.len() as u32;
+            let ahead = all.filter(|index| !self.aside.contains(&DefinedFuncIndex(*index)));
+            let mut order: Vec<u32> = ahead.collect();
+            order.sort_by_key(|index| std::cmp::Reverse(bodies[*index as usize].len()));
+            order
+        });
+        while let Some(index) = order.get(self.position) {
             if self.stages[*index as usize] == Stage::Waiting {
                 return Some(*index);
             }

@@ -115,7 +115,7 @@ pub(crate) fn translate(
     let module = &*policy.instance.module;
     let func_index = FuncIndex(module.imported_functions + index.0);
     let ty = module.func_type(func_index);
-    let id = policy.instance.functions[func_index.index()].func;
+    let id = policy.instance.func(func_index);
     func.signature = signature::wasm(ty);
     if loop_offset.is_some() {
         func.signature.params = vec![AbiParam::new(I64)];

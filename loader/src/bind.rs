@@ -176,6 +176,9 @@ fn lenders(map: &LinkMap, slots: &FunctionSlots, id: DsoId, imports: &[Reference
 pub(crate) fn assigned_globals(module: &Module) -> Vec<bool> {
     let imported = module.imported_globals as usize;
     let mut assigned: Vec<bool> = module.globals_assigned.iter().copied().take(imported).collect();
+    if !module.globals[..imported].iter().any(|ty| ty.is_mutable) {
+        return assigned;
+    }
     for export in &module.exports {
         if let Entity::Global(global) = export.entity
             && let Some(is_assigned) = assigned.get_mut(global.index())

@@ -132,6 +132,7 @@ fn load(linker: &Linker, key: &BatchKey) -> Vec<Part> {
 type Used = Vec<(DefinedFuncIndex, u32)>;
 
 /// What the cache has of an instance: each function once.
+#[derive(Default)]
 struct Stored {
     /// Files, and which of their functions are used.
     parts: Vec<(Arc<Part>, Used)>,
@@ -153,6 +154,9 @@ enum Found {
 impl Stored {
     /// Provisional code is of use `with_provisional`, and of no function that has better.
     fn new(parts: Vec<Part>, functions_len: usize, with_provisional: bool) -> Stored {
+        if parts.is_empty() {
+            return Stored::default();
+        }
         let mut found = vec![Found::Nothing; functions_len];
         let mut taken: Vec<Used> = Vec::with_capacity(parts.len());
         for wanted in [Found::Lasting, Found::Provisional] {

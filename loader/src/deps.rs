@@ -284,11 +284,11 @@ fn read(
     let started = Instant::now();
     let (module, dylink, dialect) = read_module(bytes, &path, known.cache)?;
     let decoded_in = started.elapsed();
-    let symbols = match &dialect {
+    let (module, dylink) = (Arc::new(module), dylink.map(Arc::new));
+    let symbols = Arc::new(match &dialect {
         Dialect::Dyninfo(info) => SymbolTable::of_dyninfo(info, &module, is_main),
         _ => SymbolTable::of_module(&module, dylink.as_ref()),
-    };
-    let (module, dylink, symbols) = (Arc::new(module), dylink.map(Arc::new), Arc::new(symbols));
+    });
     Ok((Read { module, dylink, symbols, stamp }, dialect, decoded_in))
 }
 

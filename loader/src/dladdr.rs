@@ -49,7 +49,7 @@ fn place(linker: &Linker, process: &Process, address: u32) -> Option<Place> {
     if let Some(dso) = by_data {
         let distance = u64::from(address) - dso.memory.start;
         let before = dso.symbols.iter().filter_map(|(name, symbol)| match symbol.kind {
-            SymbolKind::Data(offset) if offset <= distance => Some((offset, name.as_str())),
+            SymbolKind::Data(offset) if offset <= distance => Some((offset, name)),
             _ => None,
         });
         let symbol = before.max().map(|(offset, name)| {
@@ -62,15 +62,15 @@ fn place(linker: &Linker, process: &Process, address: u32) -> Option<Place> {
     let instance = process.instance_of(func);
     let is_definer = |dso: &&Dso| dso.instance.is_some() && dso.instance == instance;
     let dso = linker.map.iter().find(is_definer)?;
-    let functions = &process.instance(dso.instance()).functions;
+    let instance = process.instance(dso.instance());
     let mut names: Vec<&str> = dso
         .symbols
         .iter()
         .filter(|(_, symbol)| match symbol.kind {
-            SymbolKind::Function(index) => functions[index.index()].func == func,
+            SymbolKind::Function(index) => instance.func(index) == func,
             _ => false,
         })
-        .map(|(name, _)| &**name)
+        .map(|(name, _)| name)
         .collect();
     names.sort_unstable();
     let symbol = names.first().map(|name| ((*name).to_owned(), address));

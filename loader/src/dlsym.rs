@@ -158,7 +158,7 @@ fn address_of(
     let SymbolKind::Function(func_index) = symbol.kind else {
         return Ok(address(dso, symbol).map(|address| address as u32));
     };
-    let func = process.instance(dso.instance()).functions[func_index.index()].func;
+    let func = process.instance(dso.instance()).func(func_index);
     if let Some(slot) = linker.slots.get(func) {
         return Ok(Some(slot));
     }

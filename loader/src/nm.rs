@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use dynvm_vm::module::{EntityType, Module};
 
@@ -48,8 +49,10 @@ pub fn read(path: &Path) -> Result<Vec<Entry>, LoadError> {
         std::fs::read(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
     let module = dynvm_jit::decode(bytes)
         .map_err(|source| LoadError::Decode { path: path.to_owned(), source: Box::new(source) })?;
+    let module = Arc::new(module);
     let dylink = Dylink::of_module(&module)
-        .map_err(|source| LoadError::Dylink { path: path.to_owned(), source })?;
+        .map_err(|source| LoadError::Dylink { path: path.to_owned(), source })?
+        .map(Arc::new);
     let info = dyninfo::of_module(&module)
         .map_err(|source| LoadError::Dylink { path: path.to_owned(), source })?;
     Ok(match info.filter(|_| dylink.is_none()) {
@@ -73,15 +76,15 @@ fn dyninfo_entries(module: &Module, info: &Dyninfo) -> Vec<Entry> {
 
 /// The symbols of a module, by name.
 #[must_use]
-pub fn entries(module: &Module, dylink: Option<&Dylink>) -> Vec<Entry> {
+pub fn entries(module: &Arc<Module>, dylink: Option<&Arc<Dylink>>) -> Vec<Entry> {
     let mut entries = defined(&SymbolTable::of_module(module, dylink), module);
-    entries.extend(undefined(module, dylink));
+    entries.extend(undefined(module, dylink.map(|dylink| &**dylink)));
     entries.sort_by(|one, other| one.name.cmp(&other.name).then(one.note.cmp(&other.note)));
     entries
 }
 
 fn defined(table: &SymbolTable, module: &Module) -> Vec<Entry> {
-    let entry = |(name, symbol): (&dynvm_vm::name::Name, &crate::symbol::Symbol)| {
+    let entry = |(name, symbol): (&str, crate::symbol::Symbol)| {
         let is_weak = symbol.binding == Binding::Weak;
         let (address, strong, weak, note) = match symbol.kind {
             SymbolKind::Function(func) => {
@@ -134,6 +137,8 @@ fn undefined(module: &Module, dylink: Option<&Dylink>) -> Vec<Entry> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::entries;
     use crate::dylink::Dylink;
 
@@ -150,7 +155,8 @@ mod tests {
             (global (export "m") (mut i32) (i32.const 0))
             (func (export "h")) (func (export "w")) (func (export "g")))"#;
         let module = dynvm_jit::decode(wat::parse_str(text).expect("text")).expect("module");
-        let dylink = Dylink::of_module(&module).expect("well-formed");
+        let module = Arc::new(module);
+        let dylink = Dylink::of_module(&module).expect("well-formed").map(Arc::new);
         let shown: Vec<String> = entries(&module, dylink.as_ref())
             .iter()
             .map(|entry| {

@@ -306,6 +306,8 @@ fn set_scopes(linker: &mut Linker, batch: &Batch, is_start: bool, is_deep: bool)
             linker.map.dso_mut(*id).is_start = true;
             linker.global.push(linker.map.dso(*id));
         }
+        let imports = linker.map.from(batch.mark).flat_map(|dso| &dso.module.imports);
+        linker.global.foresee(imports.map(|import| &import.field));
         trace_scope(linker, "global scope", &closure);
         warn_about_static_main(linker);
         return;

@@ -77,7 +77,7 @@ pub(crate) fn main(
 }
 
 fn func(main: &Dso, process: &Process, index: FuncIndex) -> FuncId {
-    process.instance(main.instance()).functions[index.index()].func
+    process.instance(main.instance()).func(index)
 }
 
 /// Writes `argv` into guest memory and gives `argc` and `argv`.

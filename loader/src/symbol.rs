@@ -1,12 +1,12 @@
 //! Symbols: what a dso defines, by name.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
-use std::sync::OnceLock;
+use std::hash::BuildHasher as _;
+use std::sync::{Arc, OnceLock};
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
-use dynvm_vm::module::{ConstExpr, ConstOp, Entity, EntityType, Import, Module};
+use dynvm_vm::module::{ConstExpr, ConstOp, Entity, EntityType, Export, Module};
 use dynvm_vm::name::Name;
 use dynvm_vm::types::{FuncIndex, GlobalIndex, TagIndex, ValType};
 
@@ -96,6 +96,14 @@ pub struct Symbol {
     pub visibility: Visibility,
 }
 
+impl Symbol {
+    /// Whether other dsos see it.
+    #[must_use]
+    pub fn is_visible(&self) -> bool {
+        self.visibility == Visibility::Default
+    }
+}
+
 /// A name with its hash, which is made once however many tables the name is looked up in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HashedName<'a> {
@@ -106,74 +114,50 @@ pub(crate) struct HashedName<'a> {
 impl<'a> HashedName<'a> {
     /// Names are the guest's: with a key that it does not know it cannot choose ones that collide.
     pub(crate) fn new(name: &'a str) -> Self {
-        static KEY: OnceLock<RandomState> = OnceLock::new();
-        HashedName { name, hash: KEY.get_or_init(RandomState::new).hash_one(name) }
+        static KEY: OnceLock<DefaultHashBuilder> = OnceLock::new();
+        let key = KEY.get_or_init(DefaultHashBuilder::default);
+        HashedName { name, hash: key.hash_one(name) }
     }
 }
 
-/// A name and what it is the name of.
-#[derive(Debug)]
-pub(crate) struct Definition {
-    pub(crate) name: Name,
-    pub(crate) hash: u64,
-    pub(crate) symbol: Symbol,
-}
-
-impl Definition {
-    fn new(name: &Name, symbol: Symbol) -> Self {
-        Definition { name: name.clone(), hash: HashedName::new(name).hash, symbol }
-    }
-
-    pub(crate) fn is_of(&self, name: HashedName<'_>) -> bool {
-        self.hash == name.hash && *self.name == *name.name
-    }
-
-    pub(crate) fn is_visible(&self) -> bool {
-        self.symbol.visibility == Visibility::Default
-    }
-}
-
-/// What a dso defines, hashed by name.
+/// What a dso defines, by name. A symbol is read from its export when it is asked for, so that a
+/// library of many exports costs what is used of it.
 #[derive(Debug, Default)]
 pub struct SymbolTable {
-    /// In the order of the exports; no name is there twice.
-    definitions: Vec<Definition>,
-    /// Positions in `definitions` by name, once a name was looked up here: what start-up loads is
-    /// looked up in the global scope instead.
+    source: Source,
+    /// Positions by name, once a name was looked up here: what start-up loads is looked up in the
+    /// global scope instead.
     index: OnceLock<HashTable<u32>>,
     /// Exports that are never symbols.
     own: Vec<(Name, Entity)>,
 }
 
+/// Where definitions stand. No name is there twice.
+#[derive(Debug)]
+enum Source {
+    /// The exports of a module.
+    Exports(Exports),
+    /// A list.
+    Listed(Vec<(Name, Symbol)>),
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Source::Listed(Vec::new())
+    }
+}
+
 impl SymbolTable {
     /// The symbols among the exports of `module`.
     #[must_use]
-    pub fn of_module(module: &Module, dylink: Option<&Dylink>) -> SymbolTable {
-        let globals = ConstGlobals::of_module(module, &[]);
-        let is_function = |import: &&Import| matches!(import.ty, EntityType::Func(_));
-        let imported: Vec<&Import> = module.imports.iter().filter(is_function).collect();
-        let mut definitions = Vec::with_capacity(module.exports.len());
-        let mut own = Vec::new();
-        for export in &module.exports {
-            if is_never_symbol(&export.name) {
-                own.push((export.name.clone(), export.entity));
-                continue;
-            }
-            let flags = dylink.map_or(SymbolFlags(0), |dylink| dylink.export_flags(&export.name));
-            let kind = match export.entity {
-                Entity::Func(func) if imports_again(&imported, func, &export.name) => continue,
-                Entity::Func(func) => SymbolKind::Function(func),
-                Entity::Global(global) => global_kind(&globals, global, flags),
-                Entity::Tag(tag) => SymbolKind::Tag(tag),
-                Entity::Memory(_) | Entity::Table(_) => continue,
-            };
-            let binding = if flags.is_weak() { Binding::Weak } else { Binding::Global };
-            let visibility =
-                if flags.is_hidden() { Visibility::Hidden } else { Visibility::Default };
-            let symbol = Symbol { kind, binding, visibility };
-            definitions.push(Definition::new(&export.name, symbol));
-        }
-        SymbolTable { definitions, index: OnceLock::new(), own }
+    pub fn of_module(module: &Arc<Module>, dylink: Option<&Arc<Dylink>>) -> SymbolTable {
+        let source = Source::Exports(Exports {
+            module: Arc::clone(module),
+            dylink: dylink.map(Arc::clone),
+            globals: OnceLock::new(),
+            imported: OnceLock::new(),
+        });
+        SymbolTable { source, index: OnceLock::new(), own: never_symbols(module) }
     }
 
     /// The symbols that a `dyninfo` section defines. The main program's data stay where they were
@@ -193,48 +177,43 @@ impl SymbolTable {
         };
         // Of several under one name the last one stays.
         let symbols: HashMap<Name, Symbol> = data.chain(functions).map(symbol).collect();
-        let definitions = symbols.iter().map(|(name, symbol)| Definition::new(name, *symbol));
-        let mut definitions: Vec<Definition> = definitions.collect();
-        definitions.sort_by(|one, other| one.name.as_str().cmp(&other.name));
-        let own = module.exports.iter().filter(|export| is_never_symbol(&export.name));
-        let own = own.map(|export| (export.name.clone(), export.entity)).collect();
-        SymbolTable { definitions, index: OnceLock::new(), own }
+        let mut symbols: Vec<(Name, Symbol)> = symbols.into_iter().collect();
+        symbols.sort_by(|(one, _), (other, _)| one.as_str().cmp(other));
+        let own = never_symbols(module);
+        SymbolTable { source: Source::Listed(symbols), index: OnceLock::new(), own }
     }
 
     /// The definition of `name` that other dsos see.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Symbol> {
+    pub fn get(&self, name: &str) -> Option<Symbol> {
         self.get_hashed(HashedName::new(name))
     }
 
     /// The same for a name that was hashed before.
-    pub(crate) fn get_hashed(&self, name: HashedName<'_>) -> Option<&Symbol> {
-        let found = self.find(name).filter(|definition| definition.is_visible());
-        found.map(|definition| &definition.symbol)
+    pub(crate) fn get_hashed(&self, name: HashedName<'_>) -> Option<Symbol> {
+        self.get_own_hashed(name).filter(Symbol::is_visible)
     }
 
     /// The definition of `name` that the dso itself sees.
     #[must_use]
-    pub fn get_own(&self, name: &str) -> Option<&Symbol> {
+    pub fn get_own(&self, name: &str) -> Option<Symbol> {
         self.get_own_hashed(HashedName::new(name))
     }
 
     /// The same for a name that was hashed before.
-    pub(crate) fn get_own_hashed(&self, name: HashedName<'_>) -> Option<&Symbol> {
-        self.find(name).map(|definition| &definition.symbol)
+    pub(crate) fn get_own_hashed(&self, name: HashedName<'_>) -> Option<Symbol> {
+        let index = self.index.get_or_init(|| self.make_index());
+        let position = index.find(name.hash, |position| self.name(*position) == name.name)?;
+        self.at(*position)
     }
 
-    fn find(&self, name: HashedName<'_>) -> Option<&Definition> {
-        let index = self.index.get_or_init(|| {
-            let mut index = HashTable::with_capacity(self.definitions.len());
-            for (position, definition) in (0..).zip(&self.definitions) {
-                let hash = |position: &u32| self.definitions[*position as usize].hash;
-                index.insert_unique(definition.hash, position, hash);
-            }
-            index
-        });
-        let is_it = |position: &u32| self.definitions[*position as usize].is_of(name);
-        index.find(name.hash, is_it).map(|position| &self.definitions[*position as usize])
+    fn make_index(&self) -> HashTable<u32> {
+        let hash = |position: &u32| HashedName::new(self.name(*position)).hash;
+        let mut index = HashTable::with_capacity(self.len_max());
+        for position in self.positions() {
+            index.insert_unique(hash(&position), position, hash);
+        }
+        index
     }
 
     /// What is exported under a name that is never a symbol.
@@ -242,27 +221,123 @@ impl SymbolTable {
         self.own.iter().find(|(own, _)| **own == *name).map(|(_, entity)| *entity)
     }
 
-    /// Every definition, in order.
-    pub(crate) fn definitions(&self) -> &[Definition] {
-        &self.definitions
+    /// Every definition, in the order of the exports.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Symbol)> {
+        self.positions().filter_map(|position| Some((self.name(position), self.at(position)?)))
     }
 
-    /// Every definition.
-    pub fn iter(&self) -> impl Iterator<Item = (&Name, &Symbol)> {
-        self.definitions.iter().map(|definition| (&definition.name, &definition.symbol))
+    /// Where names stand, some of which may define nothing.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = u32> {
+        (0..).zip(0..self.len_max()).map(|(position, _)| position)
     }
 
-    /// How many definitions there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.definitions.len()
+    /// How many names there are at most.
+    pub(crate) fn len_max(&self) -> usize {
+        match &self.source {
+            Source::Exports(exports) => exports.module.exports.len(),
+            Source::Listed(symbols) => symbols.len(),
+        }
     }
 
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.definitions.is_empty()
+    /// The name at a position.
+    pub(crate) fn name(&self, position: u32) -> &str {
+        match &self.source {
+            Source::Exports(exports) => &exports.module.exports[position as usize].name,
+            Source::Listed(symbols) => &symbols[position as usize].0,
+        }
     }
+
+    /// Whether the name at a position defines something that other dsos see.
+    pub(crate) fn is_visible(&self, position: u32) -> bool {
+        match &self.source {
+            Source::Exports(exports) => exports.is_visible(position),
+            Source::Listed(symbols) => symbols[position as usize].1.is_visible(),
+        }
+    }
+
+    /// What the name at a position defines.
+    pub(crate) fn at(&self, position: u32) -> Option<Symbol> {
+        match &self.source {
+            Source::Exports(exports) => exports.symbol(position),
+            Source::Listed(symbols) => Some(symbols[position as usize].1),
+        }
+    }
+}
+
+/// The exports of a module as symbols.
+#[derive(Debug)]
+struct Exports {
+    module: Arc<Module>,
+    dylink: Option<Arc<Dylink>>,
+    /// What exported globals are, once one of them is asked for.
+    globals: OnceLock<ConstGlobals>,
+    /// Positions of the imports that are functions, once an export of one of them is met.
+    imported: OnceLock<Vec<u32>>,
+}
+
+impl Exports {
+    fn is_visible(&self, position: u32) -> bool {
+        let Export { name, .. } = &self.module.exports[position as usize];
+        self.is_symbol(position) && !self.flags(name).is_hidden()
+    }
+
+    fn is_symbol(&self, position: u32) -> bool {
+        let Export { name, entity } = &self.module.exports[position as usize];
+        !is_never_symbol(name)
+            && match *entity {
+                Entity::Func(func) => !self.imports_again(func, name),
+                Entity::Global(_) | Entity::Tag(_) => true,
+                Entity::Memory(_) | Entity::Table(_) => false,
+            }
+    }
+
+    fn flags(&self, name: &str) -> SymbolFlags {
+        match &self.dylink {
+            Some(dylink) if !dylink.exports.is_empty() => dylink.export_flags(name),
+            _ => SymbolFlags(0),
+        }
+    }
+
+    fn symbol(&self, position: u32) -> Option<Symbol> {
+        if !self.is_symbol(position) {
+            return None;
+        }
+        let Export { name, entity } = &self.module.exports[position as usize];
+        let flags = self.flags(name);
+        let kind = match *entity {
+            Entity::Func(func) => SymbolKind::Function(func),
+            Entity::Global(global) => {
+                let globals = || ConstGlobals::of_module(&self.module, &[]);
+                global_kind(self.globals.get_or_init(globals), global, flags)
+            }
+            Entity::Tag(tag) => SymbolKind::Tag(tag),
+            Entity::Memory(_) | Entity::Table(_) => return None,
+        };
+        let binding = if flags.is_weak() { Binding::Weak } else { Binding::Global };
+        let visibility = if flags.is_hidden() { Visibility::Hidden } else { Visibility::Default };
+        Some(Symbol { kind, binding, visibility })
+    }
+
+    /// Whether an exported function is an import of the same name: then somebody else defines it.
+    fn imports_again(&self, func: FuncIndex, name: &str) -> bool {
+        if func.0 >= self.module.imported_functions {
+            return false;
+        }
+        let imports = &self.module.imports;
+        let imported = self.imported.get_or_init(|| {
+            let functions = (0..).zip(imports);
+            let functions = functions.filter(|(_, it)| matches!(it.ty, EntityType::Func(_)));
+            functions.map(|(position, _)| position).collect()
+        });
+        let import = &imports[imported[func.index()] as usize];
+        import.module == "env" && import.field == *name
+    }
+}
+
+/// Exports of `module` that belong to itself alone, or to the loader.
+fn never_symbols(module: &Module) -> Vec<(Name, Entity)> {
+    let own = module.exports.iter().filter(|export| is_never_symbol(&export.name));
+    own.map(|export| (export.name.clone(), export.entity)).collect()
 }
 
 /// Whether an export of this name is never a symbol.
@@ -270,12 +345,6 @@ impl SymbolTable {
 pub fn is_never_symbol(name: &str) -> bool {
     // Nearly every name of a large library is told apart by its first letter.
     matches!(name.as_bytes().first(), Some(b'_' | b'm')) && NEVER_SYMBOLS.contains(&name)
-}
-
-/// Whether an exported function is an import of the same name: then somebody else defines it.
-fn imports_again(imported: &[&Import], func: FuncIndex, name: &str) -> bool {
-    let import = imported.get(func.index());
-    import.is_some_and(|import| import.module == "env" && import.field == name)
 }
 
 fn global_kind(globals: &ConstGlobals, global: GlobalIndex, flags: SymbolFlags) -> SymbolKind {
@@ -359,14 +428,16 @@ fn binary(op: &ConstOp, left: u64, right: u64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{Binding, SymbolKind, SymbolTable, Visibility};
     use crate::dylink::Dylink;
 
     #[track_caller]
     fn symbols(text: &str) -> SymbolTable {
         let bytes = wat::parse_str(text).expect("valid text");
-        let module = dynvm_jit::decode(bytes).expect("valid module");
-        let dylink = Dylink::of_module(&module).expect("well-formed");
+        let module = Arc::new(dynvm_jit::decode(bytes).expect("valid module"));
+        let dylink = Dylink::of_module(&module).expect("well-formed").map(Arc::new);
         SymbolTable::of_module(&module, dylink.as_ref())
     }
 
@@ -397,7 +468,7 @@ mod tests {
         assert_eq!(kind("__dso_handle"), None);
         assert_eq!(kind("_initialize"), None);
         assert_eq!(table.get("w").map(|symbol| symbol.binding), Some(Binding::Weak));
-        let hidden = table.iter().find(|(name, _)| &***name == "h").map(|(_, symbol)| symbol);
+        let hidden = table.iter().find(|(name, _)| *name == "h").map(|(_, symbol)| symbol);
         assert_eq!(hidden.map(|symbol| symbol.visibility), Some(Visibility::Hidden));
     }
 }

@@ -5,6 +5,7 @@
 mod world;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use dynvm_loader::dylink::Dylink;
 use dynvm_loader::{Flags, Loader, nm};
@@ -68,7 +69,7 @@ fn guests() -> Vec<PathBuf> {
 fn read(bytes: &[u8]) -> bool {
     let Ok(module) = dynvm_jit::decode(bytes) else { return false };
     let Ok(dylink) = Dylink::of_module(&module) else { return false };
-    let _ = nm::entries(&module, dylink.as_ref());
+    let _ = nm::entries(&Arc::new(module), dylink.map(Arc::new).as_ref());
     true
 }
 

@@ -79,7 +79,7 @@ fn item(input: &Input<'_>, name: &str, entity: Entity) -> Item {
 /// Data is exported by its address, which is known.
 fn global_item(input: &Input<'_>, name: &str, global: GlobalIndex) -> Item {
     let is_wide = input.dso.module.globals[global.index()].value == ValType::I64;
-    let symbol = input.dso.symbols.get_own(name).copied();
+    let symbol = input.dso.symbols.get_own(name);
     let is_data = |symbol: &Symbol| !matches!(symbol.kind, SymbolKind::Global(_));
     let address = symbol.filter(is_data).and_then(|symbol| input.dso.address(symbol));
     match (address, &input.uses.globals[global.index()]) {

@@ -186,7 +186,7 @@ impl Linker {
         let Some(Entity::Func(func)) = instance.module.export(name) else {
             return Err(format!("no function `{name}` is exported"));
         };
-        let func = instance.functions[func.index()].func;
+        let func = instance.func(func);
         let ty = self.process.func_type_id(func).and_then(|id| self.process.func_type(id));
         let ty = ty.ok_or_else(|| format!("`{name}` has no type"))?;
         if args.len() != ty.params.len() {
@@ -222,7 +222,7 @@ impl Linker {
         let instance = self.process.instance(definer);
         let entity = instance.module.export(&import.field).ok_or_else(unknown)?;
         let found = match entity {
-            Entity::Func(index) => Extern::Func(instance.functions[index.index()]),
+            Entity::Func(index) => Extern::Func(instance.callee(index)),
             Entity::Table(index) => Extern::Table(instance.tables[index.index()].id),
             Entity::Memory(index) => Extern::Memory(instance.memories[index.index()].id),
             Entity::Global(index) => Extern::Global(instance.globals[index.index()]),

@@ -111,7 +111,7 @@ impl World {
         let instance = Arc::clone(self.process.instance(id));
         for export in &instance.module.exports {
             let Entity::Func(func) = export.entity else { continue };
-            let func = instance.functions[func.index()].func;
+            let func = instance.func(func);
             let ty = self.process.func_type_id(func).unwrap();
             let ty = Arc::clone(self.process.func_type(ty).unwrap());
             let Some(args) = ty.params.iter().map(|ty| argument(*ty)).collect::<Option<Vec<_>>>()

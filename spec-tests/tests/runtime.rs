@@ -385,3 +385,29 @@ fn a_maximum_of_the_process_memory_is_no_other_memorys() {
     let grown = fixture.call(id, "grow", &[]).unwrap();
     assert_eq!(grown, [Value::I32(-1), Value::I32(3)]);
 }
+
+/// A module that somebody else keeps has the names of its functions; of one that nobody keeps, they
+/// alone stay.
+#[test]
+fn a_module_that_is_no_more_leaves_its_names() {
+    let mut fixture = Fixture::new();
+    let load = |fixture: &mut Fixture, name: &str| {
+        let id = fixture.load(name, Placement::Private, r#"(module (func $f (export "f")))"#);
+        let module = Arc::downgrade(&fixture.process.instance(id).module);
+        (id, module, fixture.func(id, "f"))
+    };
+    let discard = |fixture: &mut Fixture, id| {
+        fixture.lazy.iter().for_each(|lazy| drop(lazy.forget(id)));
+        fixture.process.discard(id);
+    };
+    let called = |fixture: &mut Fixture, func| trap(fixture.process.call(func, &[])).detail;
+    let (one, module, func) = load(&mut fixture, "one");
+    let kept = module.upgrade().expect("it is loaded");
+    discard(&mut fixture, one);
+    assert_eq!(called(&mut fixture, func).unwrap(), "call of `one!f`, which was unloaded");
+    let (two, ..) = load(&mut fixture, "two");
+    drop(kept);
+    discard(&mut fixture, two);
+    assert!(module.upgrade().is_none(), "the next one that goes lets it go");
+    assert_eq!(called(&mut fixture, func).unwrap(), "call of `one!f`, which was unloaded");
+}

@@ -33,7 +33,8 @@ impl Process {
             id,
             name: Arc::clone(&declared.name),
             types: declared.types.clone(),
-            functions: Vec::with_capacity(module.functions.len()),
+            imported_functions: Vec::with_capacity(module.imported_functions as usize),
+            first_func: declared.first_func,
             tables: Vec::with_capacity(module.tables.len()),
             memories: Vec::with_capacity(module.memories.len()),
             globals: Vec::with_capacity(module.globals.len()),
@@ -45,11 +46,6 @@ impl Process {
         }
         // Beyond this point every import is in its index space.
 
-        let first = self.entry(id).declared.first_func.0;
-        let defined = module.functions.len() as u32 - module.imported_functions;
-        instance.functions.extend(
-            (first..first + defined).map(|func| Process::callee(crate::context::FuncId(func))),
-        );
         self.define_tags(&mut instance);
         self.define_memories(&mut instance)?;
         self.define_globals(&mut instance)?;
@@ -67,7 +63,7 @@ impl Process {
         match (import.ty, given) {
             (EntityType::Func(ty), Extern::Func(callee)) => {
                 self.check_func(import, instance.types[ty.index()], callee)?;
-                instance.functions.push(callee);
+                instance.imported_functions.push(callee);
             }
             (EntityType::Table(ty), Extern::Table(table)) => {
                 let ty = TableType { element: instance.canonical_ref(ty.element), ..ty };

@@ -78,7 +78,7 @@ impl Process {
     pub fn start(&mut self, id: InstanceId) -> Result<(), Stop> {
         let instance = Arc::clone(self.instance(id));
         match instance.module.start {
-            Some(start) => self.call(instance.functions[start.index()].func, &[]).map(drop),
+            Some(start) => self.call(instance.func(start), &[]).map(drop),
             None => Ok(()),
         }
     }

@@ -32,7 +32,7 @@ impl Process {
             let value = match *op {
                 ConstOp::Value(value) => value,
                 ConstOp::GlobalGet(index) => self.read_global(instance.globals[index.index()]),
-                ConstOp::RefFunc(index) => instance.functions[index.index()].func.0.into(),
+                ConstOp::RefFunc(index) => instance.func(index).0.into(),
                 ConstOp::RefNull => RawValue::ZERO,
                 ConstOp::I32Add => stack.binary(|a, b| a.i32().wrapping_add(b.i32()).into()),
                 ConstOp::I32Sub => stack.binary(|a, b| a.i32().wrapping_sub(b.i32()).into()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::context::{FuncId, GlobalSlot};
 use crate::module::Module;
-use crate::types::{DefinedFuncIndex, HeapType, RefType, TypeId, ValType};
+use crate::types::{DefinedFuncIndex, FuncIndex, HeapType, RefType, TypeId, ValType};
 use crate::value::RawValue;
 
 /// An instance, by its position in the process.
@@ -89,7 +89,7 @@ pub enum Extern {
     Tag(TagId),
 }
 
-/// A module with a place in the process. All vectors are by module index, imports first.
+/// A module with a place in the process. Vectors are by module index, imports first.
 #[derive(Debug)]
 pub struct Instance {
     /// Its position in the process.
@@ -100,8 +100,10 @@ pub struct Instance {
     pub module: Arc<Module>,
     /// Process-wide id of each type.
     pub types: Vec<TypeId>,
-    /// Each function.
-    pub functions: Vec<Callee>,
+    /// Each function that it imports.
+    pub imported_functions: Vec<Callee>,
+    /// The first function that it defines; the others follow.
+    pub first_func: FuncId,
     /// Each table.
     pub tables: Vec<TablePlace>,
     /// Each memory.
@@ -130,8 +132,8 @@ impl Definitions {
     /// Those of these that define what an instance imports and is bound to for good, each once.
     #[must_use]
     pub fn definers(&self, importer: &Instance) -> BTreeMap<InstanceId, &Instance> {
-        let imported = &importer.functions[..importer.module.imported_functions as usize];
-        let for_good = imported.iter().filter(|callee| !callee.is_preemptible);
+        let imported = importer.imported_functions.iter();
+        let for_good = imported.filter(|callee| !callee.is_preemptible);
         let definers = for_good.filter_map(|callee| self.find(callee.func));
         definers.map(|(definer, _)| (definer.id, definer)).collect()
     }
@@ -144,10 +146,8 @@ impl Definitions {
 
 impl FromIterator<Arc<Instance>> for Definitions {
     fn from_iter<I: IntoIterator<Item = Arc<Instance>>>(instances: I) -> Self {
-        let by_first = instances.into_iter().filter_map(|instance| {
-            let first = instance.functions.get(instance.module.imported_functions as usize)?;
-            Some((first.func.0, instance))
-        });
+        let instances = instances.into_iter().filter(|instance| instance.defined_len() > 0);
+        let by_first = instances.map(|instance| (instance.first_func.0, instance));
         Definitions { instances: by_first.collect() }
     }
 }
@@ -156,9 +156,31 @@ impl Instance {
     /// The index of a function among those that the instance defines, if it does.
     #[must_use]
     pub fn defined(&self, func: FuncId) -> Option<DefinedFuncIndex> {
-        let defined = &self.functions[self.module.imported_functions as usize..];
-        let position = func.0.checked_sub(defined.first()?.func.0)?;
-        ((position as usize) < defined.len()).then_some(DefinedFuncIndex(position))
+        let position = func.0.checked_sub(self.first_func.0)?;
+        (position < self.defined_len()).then_some(DefinedFuncIndex(position))
+    }
+
+    /// How many functions it defines.
+    fn defined_len(&self) -> u32 {
+        self.module.functions.len() as u32 - self.module.imported_functions
+    }
+
+    /// How code calls a function of the module's index space.
+    #[inline]
+    #[must_use]
+    pub fn callee(&self, func: FuncIndex) -> Callee {
+        let imported = self.imported_functions.get(func.index()).copied();
+        imported.unwrap_or_else(|| {
+            let position = func.0 - self.imported_functions.len() as u32;
+            Callee { func: FuncId(self.first_func.0 + position), is_preemptible: false }
+        })
+    }
+
+    /// A function of the module's index space.
+    #[inline]
+    #[must_use]
+    pub fn func(&self, func: FuncIndex) -> FuncId {
+        self.callee(func).func
     }
 
     /// A type of the module as the whole process knows it.

@@ -46,22 +46,23 @@ impl Plt {
     }
 
     /// Pages with the entries of `count` functions from `first` on that are not written yet, page 0
-    /// with them: the entries in each lead there.
-    pub(crate) fn missing(&self, first: FuncId, count: u32) -> Vec<u32> {
+    /// with them: the entries in each lead there. Those in a row are together.
+    pub(crate) fn missing(&self, first: FuncId, count: u32) -> Vec<Range<u32>> {
         let pages = first.0 / PAGE_ENTRIES..(first.0 + count).div_ceil(PAGE_ENTRIES);
         let pages = std::iter::once(0).chain(pages.filter(|page| *page != 0));
-        pages.filter(|page| !self.pages.contains(page)).collect()
+        let mut missing: Vec<Range<u32>> = Vec::new();
+        for page in pages.filter(|page| !self.pages.contains(page)) {
+            match missing.last_mut() {
+                Some(row) if row.end == page => row.end += 1,
+                _ => missing.push(page..page + 1),
+            }
+        }
+        missing
     }
 
-    /// Notes that a page is written and executable.
-    pub(crate) fn add(&mut self, page: u32) {
-        self.pages.insert(page);
-    }
-
-    /// The bytes of a page.
-    pub(crate) fn page(page: u32) -> Vec<u8> {
-        let entries = page * PAGE_ENTRIES..(page + 1) * PAGE_ENTRIES;
-        entries.flat_map(|number| entry(FuncId(number))).collect()
+    /// Notes that pages are written and executable.
+    pub(crate) fn add(&mut self, pages: Range<u32>) {
+        self.pages.extend(pages);
     }
 
     /// Where a call of `func` leads that does not read its `VmFuncRef`.
@@ -113,10 +114,17 @@ impl Plt {
     }
 }
 
-/// Distance of a page from the first entry, and its length.
-pub(crate) fn page_range(page: u32) -> Range<usize> {
-    let start = page as usize * PAGE_BYTES;
-    start..start + PAGE_BYTES
+/// Where pages are, from the first entry on.
+pub(crate) fn bytes_of(pages: &Range<u32>) -> Range<usize> {
+    pages.start as usize * PAGE_BYTES..pages.end as usize * PAGE_BYTES
+}
+
+/// Writes the entries in `pages` to their `image`.
+pub(crate) fn fill(pages: &Range<u32>, image: &mut [u8]) {
+    let (entries, _) = image.as_chunks_mut();
+    for (place, number) in entries.iter_mut().zip(pages.start * PAGE_ENTRIES..) {
+        *place = entry(FuncId(number));
+    }
 }
 
 fn entry(func: FuncId) -> [u8; ENTRY_BYTES] {
@@ -175,10 +183,11 @@ mod tests {
     #[test]
     fn pages_are_written_once() {
         let mut plt = Plt::new(0, 0..0);
-        assert_eq!(plt.missing(FuncId(700), 2), [0, 2]);
-        plt.add(0);
-        plt.add(2);
-        assert_eq!(plt.missing(FuncId(700), 2), [0; 0]);
-        assert_eq!(plt.missing(FuncId(700), 200), [3]);
+        assert_eq!(plt.missing(FuncId(700), 2), [0..1, 2..3]);
+        plt.add(0..1);
+        plt.add(2..3);
+        assert_eq!(plt.missing(FuncId(700), 2), []);
+        assert_eq!(plt.missing(FuncId(700), 200).first(), Some(&(3..4)));
+        assert_eq!(plt.missing(FuncId(300), 900), [1..2, 3..5]);
     }
 }

@@ -1,6 +1,6 @@
 //! A process: one memory, one table, one text, and every instance linked into them.
 
-use std::collections::{BTreeMap, HashMap, HashSet, btree_map};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -180,6 +180,8 @@ pub struct Process {
     pub(crate) unloaded: HashMap<u32, String>,
     /// What functions were called that are no more, by the first of each range.
     pub(crate) gone: HashMap<u32, Names>,
+    /// Those of `gone` that keep a module.
+    pub(crate) gone_with_module: BTreeSet<u32>,
     /// How many of them it takes to look for references to them.
     pub(crate) reclaim_functions_at: usize,
     /// Tags of instances that are no more.
@@ -252,6 +254,7 @@ impl Process {
             definers: BTreeMap::new(),
             unloaded: HashMap::new(),
             gone: HashMap::new(),
+            gone_with_module: BTreeSet::new(),
             reclaim_functions_at: RETIRED_FUNCTIONS_MAX,
             free_tags: Vec::new(),
             unbound: HashMap::new(),
@@ -477,6 +480,7 @@ impl Process {
         let id = InstanceId(u32::try_from(position).expect("instances are bounded"));
         if !defined.is_empty() {
             self.definers.insert(first_func.0, Definer::Instance(id));
+            self.gone.remove(&first_func.0);
         }
         let entry = Entry {
             data_dropped: vec![false; module.data.len()],
@@ -667,8 +671,7 @@ impl Process {
         for _ in 0..steps {
             let mut next = Vec::new();
             for importer in &latest {
-                let imported = importer.module.imported_functions as usize;
-                for callee in &importer.functions[..imported] {
+                for callee in &importer.imported_functions {
                     let Some(definer) = self.defining_instance(callee.func) else { continue };
                     if let btree_map::Entry::Vacant(vacant) = found.entry(definer.id) {
                         vacant.insert(Arc::clone(definer));

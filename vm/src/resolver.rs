@@ -61,8 +61,7 @@ impl Process {
     pub fn remove_unbound_function(&mut self, func: FuncId) {
         let Some(name) = self.unbound.remove(&func) else { return };
         let type_id = self.space.function(func).type_id;
-        let names = Names::new(&Arc::from(""), std::iter::once(name));
-        self.retire_functions(func, &[type_id], None, names);
+        self.retire_functions(func, &[type_id], None, Names::One(name));
     }
 
     /// From now on `func`, which was not bound, is `target`.

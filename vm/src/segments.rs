@@ -308,9 +308,7 @@ impl Process {
         position: usize,
     ) -> Result<u32, Stop> {
         match items {
-            ElementItems::Functions(functions) => {
-                Ok(instance.functions[functions[position].index()].func.0)
-            }
+            ElementItems::Functions(functions) => Ok(instance.func(functions[position]).0),
             ElementItems::Expressions(expressions) => {
                 Ok(self.evaluate(instance, &expressions[position])?.u32())
             }

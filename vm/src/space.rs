@@ -76,6 +76,10 @@ impl Growing {
             let open = wanted.next_multiple_of(STEP_BYTES);
             let grown = open - self.open_bytes;
             reservation.set_access(self.start + self.open_bytes, grown, Access::ReadWrite)?;
+            // Many at once are written right away, few as the rest of a step is needed.
+            if grown > STEP_BYTES {
+                reservation.populate(self.start + self.open_bytes, grown);
+            }
             self.open_bytes = open;
         }
         self.len = len;

@@ -227,14 +227,13 @@ impl Text {
 
     /// Makes the PLT's entries of `count` functions from `first` on executable.
     pub(crate) fn open_plt(&mut self, first: FuncId, count: u32) -> Result<(), Error> {
-        for page in self.plt.missing(first, count) {
-            let bytes = Plt::page(page);
-            let start = TEXT_BYTES_MAX + plt::page_range(page).start;
-            write(&self.reservation, start, bytes.len(), |image| {
-                image.copy_from_slice(&bytes);
+        for pages in self.plt.missing(first, count) {
+            let bytes = plt::bytes_of(&pages);
+            write(&self.reservation, TEXT_BYTES_MAX + bytes.start, bytes.len(), |image| {
+                plt::fill(&pages, image);
                 Ok(())
             })?;
-            self.plt.add(page);
+            self.plt.add(pages);
         }
         Ok(())
     }

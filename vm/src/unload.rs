@@ -8,10 +8,11 @@ use crate::code::TrapCode;
 use crate::context::{FuncId, VmFuncRef};
 use crate::error::Error;
 use crate::instance::{InstanceId, TableId, TagId};
+use crate::module::Module;
 use crate::process::{Definer, Entry, Process};
 use crate::text::Owner;
 use crate::trap::{Stop, Trap};
-use crate::types::TypeId;
+use crate::types::{FuncIndex, TypeId};
 
 /// How many functions are no more before it is looked whether something still refers to them: their
 /// places take 32 bytes each, and their names.
@@ -19,31 +20,53 @@ pub(crate) const RETIRED_FUNCTIONS_MAX: usize = 16_384;
 
 /// What functions were called that are no more.
 #[derive(Debug)]
-pub(crate) struct Names {
-    dso: Arc<str>,
-    /// One after the other.
-    functions: Box<str>,
-    /// Where each ends.
-    ends: Box<[u32]>,
+pub(crate) enum Names {
+    /// The functions that a module defines, which is kept for something else too.
+    Module { dso: Arc<str>, module: Arc<Module> },
+    /// What is left of a module that nobody else keeps.
+    List {
+        dso: Arc<str>,
+        /// One after the other.
+        functions: Box<str>,
+        /// Where each ends.
+        ends: Box<[u32]>,
+    },
+    /// Of one function, without a dso.
+    One(String),
 }
 
 impl Names {
-    pub(crate) fn new(dso: &Arc<str>, functions: impl Iterator<Item = impl AsRef<str>>) -> Self {
-        let mut all = String::new();
-        let ends = functions.map(|name| {
-            all.push_str(name.as_ref());
-            all.len() as u32
-        });
-        let ends = ends.collect();
-        Names { dso: Arc::clone(dso), functions: all.into(), ends }
-    }
-
     /// Of the function at this position.
     pub(crate) fn get(&self, position: u32) -> Option<String> {
-        let end = *self.ends.get(position as usize)? as usize;
-        let before = (position as usize).checked_sub(1).map(|before| self.ends[before]);
-        let name = &self.functions[before.unwrap_or(0) as usize..end];
-        Some(if self.dso.is_empty() { name.to_owned() } else { format!("{}!{name}", self.dso) })
+        match self {
+            Names::Module { dso, module } => {
+                let func = FuncIndex(module.imported_functions + position);
+                let is_there = func.index() < module.functions.len();
+                is_there.then(|| format!("{dso}!{}", module.func_name(func)))
+            }
+            Names::List { dso, functions, ends } => {
+                let end = *ends.get(position as usize)? as usize;
+                let start = (position as usize).checked_sub(1).map_or(0, |before| ends[before]);
+                Some(format!("{dso}!{}", &functions[start as usize..end]))
+            }
+            Names::One(name) => (position == 0).then(|| name.clone()),
+        }
+    }
+
+    /// Copies them if nobody else keeps the module. Whether somebody does.
+    fn settle(&mut self) -> bool {
+        let Names::Module { dso, module } = self else { return false };
+        if Arc::strong_count(module) > 1 {
+            return true;
+        }
+        let mut functions = String::new();
+        let ends = module.defined_func_names().map(|name| {
+            functions.push_str(&name);
+            functions.len() as u32
+        });
+        let ends = ends.collect();
+        *self = Names::List { dso: Arc::clone(dso), functions: functions.into(), ends };
+        false
     }
 }
 
@@ -90,8 +113,13 @@ impl Process {
         let first = declared.first_func.0;
         let range = first..first + defined.len() as u32;
         let types: Vec<TypeId> = defined.iter().map(|ty| declared.types[ty.index()]).collect();
-        let names = Names::new(&declared.name, module.defined_func_names());
+        let names = Names::Module { dso: Arc::clone(&declared.name), module: Arc::clone(module) };
         self.retire_functions(declared.first_func, &types, module.digest.get(), names);
+        // A library that is closed is often kept to be opened again: then its names are in it.
+        let gone = &mut self.gone;
+        let is_kept = |first: &u32| gone.get_mut(first).is_some_and(Names::settle);
+        self.gone_with_module.retain(is_kept);
+        self.gone_with_module.insert(declared.first_func.0);
         // An element holds the address of the code itself.
         for number in 0..self.tables.len() {
             let Some(table) = &self.tables[number] else { continue };

@@ -7,7 +7,7 @@ use dynvm_vm::code::TrapCode;
 use dynvm_vm::instance::{Extern, GlobalPlace, Instance, InstanceId};
 use dynvm_vm::module::{Entity, EntityType, Module};
 use dynvm_vm::reference::Referent;
-use dynvm_vm::types::{HeapType, ValType};
+use dynvm_vm::types::{FuncIndex, HeapType, ValType};
 use dynvm_vm::value::{RawValue, Value as Theirs};
 use dynvm_vm::{Config, HostFunction, Placement, Process, Stop};
 
@@ -116,7 +116,7 @@ fn invoke(process: &mut Process, id: InstanceId, export: &str, args: &[Value]) -
     let Some(Entity::Func(func)) = instance.module.export(export) else {
         panic!("`{export}` is no function")
     };
-    let func = instance.functions[func.index()].func;
+    let func = instance.func(func);
     let ty = process.func_type_id(func).and_then(|id| process.func_type(id)).cloned();
     let ty = ty.expect("it has a type");
     let args = args.iter().zip(&ty.params).map(|(arg, ty)| Theirs::from_raw(*ty, raw(*arg)));
@@ -198,9 +198,9 @@ fn value(process: &Process, instance: &Instance, found: Theirs) -> Value {
         Referent::Other => match ty.heap {
             HeapType::Exn | HeapType::NoExn => Value::Exception,
             _ => {
-                let mut functions = instance.functions.iter();
-                let position = functions.position(|callee| callee.func.0 == bits);
-                Value::Func(position.map_or(u32::MAX, |position| position as u32))
+                let mut functions = (0..instance.module.functions.len() as u32).map(FuncIndex);
+                let found = functions.find(|func| instance.func(*func).0 == bits);
+                Value::Func(found.map_or(u32::MAX, |func| func.0))
             }
         },
     }

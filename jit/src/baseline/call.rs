@@ -78,7 +78,7 @@ impl Baseline<'_> {
 
     fn call_function(&mut self, index: FuncIndex) -> Result<(), Unsupported> {
         let ty = self.module.functions[index.index()];
-        let callee = self.instance.functions[index.index()];
+        let callee = self.instance.callee(index);
         let results = self.pass_arguments(ty)?;
         if callee.is_preemptible {
             let code = Mem::at(Gpr::R15, callee.func.offset() + VmFuncRef::CODE);

@@ -21,12 +21,10 @@ pub(crate) fn instance(wat: &str) -> Instance {
     let bytes = wat::parse_str(wat).expect("the text is well-formed");
     let module = decode(bytes).expect("the module is valid");
     let mut types = TypeRegistry::default();
-    let functions = 0..module.functions.len() as u32;
-    let functions = functions.map(|index| Callee {
-        func: FuncId(100 + index),
-        // As if every import were weak or lazy.
-        is_preemptible: index < module.imported_functions,
-    });
+    let functions = 0..module.imported_functions;
+    // As if every import were weak or lazy.
+    let functions =
+        functions.map(|index| Callee { func: FuncId(100 + index), is_preemptible: true });
     let descriptors = |count: usize| (0..count as u32).map(|index| (index, GlobalSlot(64 + index)));
     let globals = module.globals.iter().enumerate().map(|(index, ty)| {
         if ty.is_mutable {
@@ -39,7 +37,8 @@ pub(crate) fn instance(wat: &str) -> Instance {
         id: InstanceId(0),
         name: Arc::from("test.wasm"),
         types: types.intern_module(&module),
-        functions: functions.collect(),
+        imported_functions: functions.collect(),
+        first_func: FuncId(100 + module.imported_functions),
         tables: descriptors(module.tables.len())
             .map(|(index, descriptor)| TablePlace { id: TableId(index), descriptor })
             .collect(),

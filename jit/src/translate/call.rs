@@ -184,7 +184,7 @@ impl Translator<'_> {
     /// A function of this module's index space.
     fn callee(&mut self, index: FuncIndex) -> (Target, TypeIndex) {
         let ty = self.scope.module.functions[index.index()];
-        let callee = self.scope.instance.functions[index.index()];
+        let callee = self.scope.instance.callee(index);
         if !callee.is_preemptible {
             return (Target::Direct(self.func_ref(callee.func, ty)), ty);
         }

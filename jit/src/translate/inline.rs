@@ -156,7 +156,7 @@ impl<'a> Policy<'a> {
         caller: Option<FuncId>,
     ) -> Option<Candidate<'a>> {
         let definitions = self.definitions?;
-        let callee = instance.functions[callee.index()];
+        let callee = instance.callee(callee);
         if callee.is_preemptible {
             return None;
         }

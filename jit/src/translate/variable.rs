@@ -12,7 +12,7 @@ use crate::signature::value_type;
 use crate::vm::code::TrapCode;
 use crate::vm::context::VmContext;
 use crate::vm::instance::GlobalPlace;
-use crate::vm::types::ValType;
+use crate::vm::types::{FuncIndex, ValType};
 use crate::vm::value::RawValue;
 
 impl Translator<'_> {
@@ -57,7 +57,7 @@ impl Translator<'_> {
                 self.trap_if_null(reference, TrapCode::NullReference);
             }
             Operator::RefFunc { function_index } => {
-                let func = self.scope.instance.functions[*function_index as usize].func;
+                let func = self.scope.instance.func(FuncIndex(*function_index));
                 let reference = self.imm32(func.0);
                 self.push(reference);
             }

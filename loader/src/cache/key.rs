@@ -139,16 +139,28 @@ fn own_hash(instance: &Instance) -> blake3::Hash {
 
 /// What is folded into the code of an instance besides its module, as bytes.
 fn folded(instance: &Instance) -> Vec<u8> {
-    let Instance { id, name: _, module: _, types, functions, tables, memories, globals, tags } =
-        instance;
-    let mut bytes = Vec::with_capacity(8 * functions.len());
+    let Instance {
+        id,
+        name: _,
+        module: _,
+        types,
+        imported_functions,
+        first_func,
+        tables,
+        memories,
+        globals,
+        tags,
+    } = instance;
+    let mut bytes = Vec::with_capacity(8 * imported_functions.len() + 16 * globals.len());
     let mut number = |number: u32| bytes.extend_from_slice(&number.to_le_bytes());
     number(id.0);
-    for list in [types.len(), functions.len(), tables.len(), memories.len(), tags.len()] {
+    let functions_len = imported_functions.len();
+    for list in [types.len(), functions_len, tables.len(), memories.len(), tags.len()] {
         number(list as u32);
     }
+    number(first_func.0);
     types.iter().for_each(|ty| number(ty.0));
-    for callee in functions {
+    for callee in imported_functions {
         number(callee.func.0);
         number(callee.is_preemptible.into());
     }

@@ -24,11 +24,11 @@ pub(crate) fn find(
     // What is on its way out is bound to nothing new.
     let latest = asker.state.max(DsoState::Constructed);
     let found = find_in_scopes(map, global, asker, name, latest);
-    found.or_else(|| Some((asker.id, *asker.symbols.get_own_hashed(name)?)))
+    found.or_else(|| Some((asker.id, asker.symbols.get_own_hashed(name)?)))
 }
 
 fn visible(map: &LinkMap, id: DsoId, name: HashedName<'_>) -> Option<(DsoId, Symbol)> {
-    Some((id, *map.dso(id).symbols.get_hashed(name)?))
+    Some((id, map.dso(id).symbols.get_hashed(name)?))
 }
 
 /// The definition of `name` in the scopes of `asker`, of a dso whose state is `latest` at most.

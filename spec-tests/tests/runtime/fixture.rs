@@ -95,7 +95,7 @@ impl Fixture {
     pub fn func(&self, id: InstanceId, name: &str) -> FuncId {
         let instance = self.process.instance(id);
         match instance.module.export(name) {
-            Some(Entity::Func(func)) => instance.functions[func.index()].func,
+            Some(Entity::Func(func)) => instance.func(func),
             other => panic!("`{name}` is {other:?}"),
         }
     }

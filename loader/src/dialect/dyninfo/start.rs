@@ -38,7 +38,7 @@ pub(crate) fn entry(main: &Dso, process: &Process) -> Option<Entry> {
     let index = info.entry().unwrap_or(0);
     match main.exported_function("_start") {
         Some(start) if is_type(main.module.func_type(start)) => {
-            let func = process.instance(main.instance()).functions[start.index()].func;
+            let func = process.instance(main.instance()).func(start);
             Some(Entry { func, index })
         }
         Some(_) => None,
