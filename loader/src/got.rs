@@ -5,8 +5,10 @@
 //! (the dso's own code uses it without asking); else a slot of another dso that holds it serves;
 //! else it gets a fresh one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+
+use hashbrown::HashMap;
 
 use dynvm_vm::context::FuncId;
 use dynvm_vm::module::{ElementItems, SegmentMode};

@@ -120,17 +120,18 @@ impl Scope {
         if self.index.get().is_some() {
             return;
         }
+        let names_max = self.names_len() / INDEX_COST;
         for name in names {
+            if self.foreseen.len() > names_max {
+                self.foreseen.clear();
+                return;
+            }
             let hash = HashedName::new(name).hash;
             let is_it = |foreseen: &Foreseen| foreseen.hash == hash && foreseen.name == *name;
             if self.foreseen.find(hash, is_it).is_none() {
                 let foreseen = Foreseen { hash, name: name.clone(), place: None };
                 self.foreseen.insert_unique(hash, foreseen, |it| it.hash);
             }
-        }
-        if self.foreseen.len() * INDEX_COST > self.names_len() {
-            self.foreseen.clear();
-            return;
         }
         let mut foreseen = std::mem::take(&mut self.foreseen);
         let filter = Filter::new(foreseen.iter().map(|it| it.hash), foreseen.len());
