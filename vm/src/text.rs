@@ -1,10 +1,14 @@
 //! Machine code in memory: one reservation, so that any function reaches any other with a 32-bit
 //! displacement. A page is writable or executable, never both.
 
+mod arena;
+
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
+
+use arena::{Arena, LARGE_PAGE_BYTES};
 
 use crate::code::{
     Code, CodeStore, InlinedPlace, Relocation, RelocationKind, TRAP_AT_RETURN, TrapCode,
@@ -154,15 +158,6 @@ pub(crate) struct Text {
     /// For provisional code.
     provisional: Arena,
     handlers: HandlerCache,
-}
-
-/// A part of the text, and what of it is free.
-#[derive(Debug)]
-struct Arena {
-    range: Range<usize>,
-    /// Free ranges below `top`: start → length.
-    free: BTreeMap<usize, usize>,
-    top: usize,
 }
 
 /// What was found for calls that exceptions came out of before: a program throws in few places.
@@ -400,49 +395,10 @@ impl Text {
         // Taking access away cannot fail for lack of memory; if the kernel refuses, the range is
         // left as it is and never used again.
         if self.reservation.set_access(start, len, Access::None).is_ok() {
-            let is_lasting = self.lasting.range.contains(&start);
+            let is_lasting = self.lasting.contains(start);
             let arena = if is_lasting { &mut self.lasting } else { &mut self.provisional };
             arena.release(start, len);
         }
-    }
-}
-
-impl Arena {
-    fn new(range: Range<usize>) -> Arena {
-        Arena { top: range.start, range, free: BTreeMap::new() }
-    }
-
-    /// Finds `len` bytes, a multiple of the page size.
-    fn allocate(&mut self, len: usize) -> Result<usize, Error> {
-        if let Some((&start, &free)) = self.free.iter().find(|(_, free)| **free >= len) {
-            self.free.remove(&start);
-            if free > len {
-                self.free.insert(start + len, free - len);
-            }
-            return Ok(start);
-        }
-        let start = self.top;
-        let top = start.checked_add(len).filter(|top| *top <= self.range.end);
-        self.top = top.ok_or(Error::Exhausted {
-            what: "bytes of machine code",
-            limit: self.range.len() as u64,
-        })?;
-        Ok(start)
-    }
-
-    fn release(&mut self, start: usize, len: usize) {
-        let (mut start, mut len) = (start, len);
-        if let Some((&before, &before_len)) = self.free.range(..start).next_back()
-            && before + before_len == start
-        {
-            self.free.remove(&before);
-            start = before;
-            len += before_len;
-        }
-        if let Some(after_len) = self.free.remove(&(start + len)) {
-            len += after_len;
-        }
-        self.free.insert(start, len);
     }
 }
 
@@ -462,6 +418,9 @@ fn write(
     fill: impl FnOnce(&mut [u8]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     text.set_access(start, len, Access::ReadWrite)?;
+    if len >= LARGE_PAGE_BYTES {
+        text.prefer_huge_pages(start, len);
+    }
     text.populate(start, len);
     let to = text.pointer(start);
     // SAFETY: `start..start + len` was allocated to this batch alone, or is a page of the PLT that is
