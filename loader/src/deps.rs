@@ -1,11 +1,12 @@
 //! Reading a module and, breadth first, every dso that it needs and that is not loaded yet.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dynvm_vm::module::Module;
+use rayon::prelude::*;
 
 use crate::cache::Cache;
 use crate::dialect::Dialect;
@@ -16,7 +17,7 @@ use crate::dylink::Dylink;
 use crate::error::LoadError;
 use crate::kept::{KeptModules, Read};
 use crate::link_map::LinkMap;
-use crate::search::{Found, Search, host_path, runpath};
+use crate::search::{FileIdentity, Found, Search, host_path, runpath};
 use crate::symbol::SymbolTable;
 
 /// The dsos that one load brings: those from `mark` on. Nobody joins it once it is read.
@@ -29,6 +30,12 @@ pub(crate) struct Batch {
     /// Needed libraries that are nowhere.
     pub(crate) missing: Vec<Missing>,
 }
+
+/// So many files, which are open meanwhile, are read together at most.
+const TOGETHER_MAX: usize = 64;
+
+/// Fewer are read one after the other: threads would have to be started first.
+const TOGETHER_MIN: usize = 16;
 
 /// What spares reading and validating modules again.
 #[derive(Debug)]
@@ -88,13 +95,12 @@ pub(crate) fn read_start(
         make_flat(map, root);
         read_flat(map, known, root, libraries)?;
     }
-    for preload in preloads {
-        let found = find_preload(search, preload)?;
-        let id = match map.by_identity(found.identity) {
-            Some(id) => id,
-            None => load(map, known, found, Some(root), false)?,
-        };
-        add_needed(map, root, id);
+    for preloads in preloads.chunks(TOGETHER_MAX) {
+        let found = preloads.iter().map(|preload| find_preload(search, preload));
+        let found = found.collect::<Result<Vec<_>, _>>()?;
+        for id in load_all(map, known, found, root)? {
+            add_needed(map, root, id);
+        }
     }
     let missing = read_needed(map, search, known, mark)?;
     Ok(Batch { mark, root, missing })
@@ -173,6 +179,14 @@ fn find_preload(search: &Search, preload: &Path) -> Result<Found, LoadError> {
     found.map_err(|source| LoadError::Read { path: preload.to_owned(), source })
 }
 
+/// What a dso needs, in order.
+enum Needed {
+    /// It is loaded.
+    Loaded(DsoId),
+    /// It is found, under a name that others with the same runpath may need too.
+    Found((String, Vec<Origin>), Found),
+}
+
 /// Breadth first: each dso from `mark` on finds what it needs, which may add dsos at the end.
 fn read_needed(
     map: &mut LinkMap,
@@ -187,37 +201,67 @@ fn read_needed(
     while let Some(dso) = map.find(next) {
         let asker = dso.id;
         let names = dso.dylink.as_ref().map(|dylink| dylink.needed.clone()).unwrap_or_default();
+        let mut waiting = Vec::new();
         for needed in names {
             let dso = map.dso(asker);
             let place = (needed, runpath(dso));
             if let Some(id) = found_before.get(&place) {
-                add_needed(map, asker, *id);
+                waiting.push(Needed::Loaded(*id));
                 continue;
             }
-            let (needed, _) = &place;
-            match search.library(needed, Some(dso)) {
-                Ok(found) => {
-                    let id = match map.by_identity(found.identity) {
-                        Some(id) => id,
-                        None => load(map, known, found, Some(asker), false)?,
-                    };
-                    add_needed(map, asker, id);
-                    found_before.insert(place, id);
+            match search.library(&place.0, Some(dso)) {
+                Ok(found) => waiting.push(Needed::Found(place, found)),
+                Err(searched) => {
+                    let (needed_by, needed) = (Arc::clone(&dso.name), place.0);
+                    add_all_needed(map, known, asker, &mut waiting, &mut found_before)?;
+                    // A preload or an earlier `dlopen` by path can be what is needed.
+                    match map.by_name(&needed) {
+                        Some(id) => add_needed(map, asker, id),
+                        None => missing.push(Missing { needed, needed_by, searched: searched.0 }),
+                    }
                 }
-                // A preload or an earlier `dlopen` by path can be what is needed.
-                Err(searched) => match map.by_name(needed) {
-                    Some(id) => add_needed(map, asker, id),
-                    None => missing.push(Missing {
-                        needed: needed.clone(),
-                        needed_by: Arc::clone(&dso.name),
-                        searched: searched.0,
-                    }),
-                },
+            }
+            if waiting.len() == TOGETHER_MAX {
+                add_all_needed(map, known, asker, &mut waiting, &mut found_before)?;
             }
         }
+        add_all_needed(map, known, asker, &mut waiting, &mut found_before)?;
         next = DsoId(next.0 + 1);
     }
     Ok(missing)
+}
+
+/// Loads what is not loaded of what `asker` needs, and leaves nothing waiting.
+fn add_all_needed(
+    map: &mut LinkMap,
+    known: &mut Known<'_>,
+    asker: DsoId,
+    waiting: &mut Vec<Needed>,
+    found_before: &mut HashMap<(String, Vec<Origin>), DsoId>,
+) -> Result<(), LoadError> {
+    let (mut places, mut found) = (Vec::new(), Vec::new());
+    for needed in waiting.drain(..) {
+        places.push(match needed {
+            Needed::Loaded(id) => Err(id),
+            Needed::Found(place, file) => {
+                found.push(file);
+                Ok(place)
+            }
+        });
+    }
+    let mut ids = load_all(map, known, found, asker)?.into_iter();
+    for place in places {
+        let id = match place {
+            Err(id) => id,
+            Ok(place) => {
+                let id = ids.next().expect("each file that was found is loaded");
+                found_before.insert(place, id);
+                id
+            }
+        };
+        add_needed(map, asker, id);
+    }
+    Ok(())
 }
 
 fn add_needed(map: &mut LinkMap, asker: DsoId, id: DsoId) {
@@ -258,38 +302,51 @@ pub(crate) fn look_at(found: Found) -> Result<Dylink, LoadError> {
     Ok(dylink.unwrap_or_default())
 }
 
-/// Reads and decodes one file, unless that was done before and it has not changed since.
-fn read(
-    found: Found,
-    known: &mut Known<'_>,
-    is_main: bool,
-) -> Result<(Read, Dialect, Duration), LoadError> {
-    let kept = known.kept.take(found.identity);
-    let stamp = found.stamp();
-    if let Some(kept) = &kept
-        && stamp.is_some()
-        && kept.stamp == stamp
-    {
-        return Ok((kept.clone(), Dialect::Standard, Duration::ZERO));
+/// A file that was found.
+enum File {
+    /// It has not changed since it was read.
+    Kept(Read),
+    /// It is to be read; what was kept of one that was there may still be what it is.
+    Unread { found: Found, kept: Option<Read> },
+}
+
+/// What was read from a file, and how long decoding it took.
+type Decoded = (Read, Dialect, Duration);
+
+impl File {
+    fn new(found: Found, known: &mut Known<'_>) -> File {
+        let stamp = found.stamp();
+        match known.kept.take(found.identity) {
+            Some(kept) if stamp.is_some() && kept.stamp == stamp => File::Kept(kept),
+            kept => File::Unread { found, kept },
+        }
     }
-    let path = found.path.clone();
-    let content = found.read();
-    let (bytes, stamp) =
-        content.map_err(|source| LoadError::Read { path: path.clone(), source })?;
-    if let Some(kept) = kept
-        && *kept.module.bytes == bytes
-    {
-        return Ok((Read { stamp, ..kept }, Dialect::Standard, Duration::ZERO));
+
+    /// Reads and decodes it, unless that was done.
+    fn read(self, cache: Option<&Cache>, is_main: bool) -> Result<Decoded, LoadError> {
+        let (found, kept) = match self {
+            File::Kept(kept) => return Ok((kept, Dialect::Standard, Duration::ZERO)),
+            File::Unread { found, kept } => (found, kept),
+        };
+        let path = found.path.clone();
+        let content = found.read();
+        let (bytes, stamp) =
+            content.map_err(|source| LoadError::Read { path: path.clone(), source })?;
+        if let Some(kept) = kept
+            && *kept.module.bytes == bytes
+        {
+            return Ok((Read { stamp, ..kept }, Dialect::Standard, Duration::ZERO));
+        }
+        let started = Instant::now();
+        let (module, dylink, dialect) = read_module(bytes, &path, cache)?;
+        let decoded_in = started.elapsed();
+        let (module, dylink) = (Arc::new(module), dylink.map(Arc::new));
+        let symbols = Arc::new(match &dialect {
+            Dialect::Dyninfo(info) => SymbolTable::of_dyninfo(info, &module, is_main),
+            _ => SymbolTable::of_module(&module, dylink.as_ref()),
+        });
+        Ok((Read { module, dylink, symbols, stamp }, dialect, decoded_in))
     }
-    let started = Instant::now();
-    let (module, dylink, dialect) = read_module(bytes, &path, known.cache)?;
-    let decoded_in = started.elapsed();
-    let (module, dylink) = (Arc::new(module), dylink.map(Arc::new));
-    let symbols = Arc::new(match &dialect {
-        Dialect::Dyninfo(info) => SymbolTable::of_dyninfo(info, &module, is_main),
-        _ => SymbolTable::of_module(&module, dylink.as_ref()),
-    });
-    Ok((Read { module, dylink, symbols, stamp }, dialect, decoded_in))
 }
 
 /// Reads and decodes one file and appends it to the link map.
@@ -300,9 +357,75 @@ fn load(
     needed_by: Option<DsoId>,
     is_main: bool,
 ) -> Result<DsoId, LoadError> {
-    let (path, identity, origin) = (found.path.clone(), found.identity, found.origin.clone());
-    let found_as = if is_main { String::new() } else { found.found_as.clone() };
-    let (read, dialect, decoded_in) = read(found, known, is_main)?;
+    let place = Place::of(&found);
+    let decoded = File::new(found, known).read(known.cache, is_main)?;
+    Ok(append(map, place, needed_by, is_main, decoded))
+}
+
+/// Loads those files that are not loaded yet, in their order, and gives the dsos of all of them. Many
+/// are read at the same time.
+fn load_all(
+    map: &mut LinkMap,
+    known: &mut Known<'_>,
+    all: Vec<Found>,
+    asker: DsoId,
+) -> Result<Vec<DsoId>, LoadError> {
+    let identities: Vec<FileIdentity> = all.iter().map(|found| found.identity).collect();
+    let mut seen = HashSet::new();
+    let mut fresh = all;
+    fresh.retain(|it| map.by_identity(it.identity).is_none() && seen.insert(it.identity));
+    if fresh.len() < TOGETHER_MIN {
+        for found in fresh {
+            load(map, known, found, Some(asker), false)?;
+        }
+    } else {
+        let started = Instant::now();
+        let places: Vec<Place> = fresh.iter().map(Place::of).collect();
+        let files: Vec<File> = fresh.into_iter().map(|found| File::new(found, known)).collect();
+        let cache = known.cache;
+        let decoded = files.into_par_iter().map(|file| file.read(cache, false));
+        let decoded: Vec<Result<Decoded, LoadError>> = decoded.collect();
+        // Of the time that passed, each has its share.
+        let all = decoded.iter().flatten().map(|(.., decoded_in)| *decoded_in).sum::<Duration>();
+        let share = started.elapsed().as_secs_f64() / all.as_secs_f64().max(f64::MIN_POSITIVE);
+        for (place, decoded) in places.into_iter().zip(decoded) {
+            let (read, dialect, decoded_in) = decoded?;
+            let decoded_in = decoded_in.mul_f64(share.min(1.0));
+            append(map, place, Some(asker), false, (read, dialect, decoded_in));
+        }
+    }
+    let loaded = identities.into_iter().map(|identity| map.by_identity(identity));
+    Ok(loaded.map(|id| id.expect("it was loaded just now, or before")).collect())
+}
+
+/// Where a file was found.
+struct Place {
+    path: PathBuf,
+    found_as: String,
+    identity: FileIdentity,
+    origin: Origin,
+}
+
+impl Place {
+    fn of(found: &Found) -> Place {
+        Place {
+            path: found.path.clone(),
+            found_as: found.found_as.clone(),
+            identity: found.identity,
+            origin: found.origin.clone(),
+        }
+    }
+}
+
+fn append(
+    map: &mut LinkMap,
+    place: Place,
+    needed_by: Option<DsoId>,
+    is_main: bool,
+    (read, dialect, decoded_in): Decoded,
+) -> DsoId {
+    let Place { path, found_as, identity, origin } = place;
+    let found_as = if is_main { String::new() } else { found_as };
     let Read { module, dylink, symbols, stamp } = read;
     let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned());
     let name: Arc<str> = file_name.unwrap_or_else(|| path.display().to_string()).into();
@@ -350,14 +473,14 @@ fn load(
         flat_scope: Arc::from([]),
         constructor: None,
     });
-    Ok(id)
+    id
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use super::{Known, read};
+    use super::{File, Known};
     use crate::kept::{KeptModules, Read};
     use crate::search::host_path;
     use crate::symbol::SymbolTable;
@@ -382,7 +505,7 @@ mod tests {
             Read { module: Arc::clone(&module), dylink: None, symbols, stamp },
         );
         let known = &mut Known { cache: None, kept: &mut kept };
-        let (found, _, _) = read(found, known, false).expect("read");
+        let (found, ..) = File::new(found, known).read(None, false).expect("read");
         let is_kept = Arc::ptr_eq(&found.module, &module);
         assert_eq!(is_kept, is_same_stamp || kept_text == file_text);
         found.module.bytes.to_vec()
