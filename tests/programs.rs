@@ -54,7 +54,7 @@ programs! { PROGRAMS in "tests/programs":
 }
 
 programs! { PROGRAMS_REAL in "tests/programs-real":
-    cxx_closing cxx_exceptions cxx_iostreams libc_hello longjmp pydantic python wheels
+    cxx_closing cxx_exceptions cxx_iostreams directories libc_hello longjmp pydantic python wheels
 }
 
 /// A folder that nobody runs is a mistake.

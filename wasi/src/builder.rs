@@ -8,6 +8,7 @@ use dynvm_vm::HostFunction;
 use wasi_common::sync::WasiCtxBuilder;
 use wasi_common::{StringArrayError, WasiCtx};
 
+use crate::directory::Directory;
 use crate::error::Error;
 use crate::functions;
 use crate::preopen::{self, Grant, GuestFile, Preopen};
@@ -79,19 +80,20 @@ impl Builder {
         }
         let preopens = self.grants.iter().cloned().map(Preopen::open);
         let preopens = preopens.collect::<Result<Vec<_>, _>>()?;
-        for Preopen { grant, dir } in &preopens {
-            let failed = |source| Error::Directory { host: grant.host.clone(), source };
-            let dir = dir.try_clone().map_err(failed)?;
-            let pushed = context.preopened_dir(dir, &grant.guest);
-            pushed.map_err(|error| failed(io::Error::other(error.to_string())))?;
-        }
         if self.has_stdio {
             context
                 .stdin(Box::new(stream("stdin", &io::stdin())?))
                 .stdout(Box::new(stream("stdout", &io::stdout())?))
                 .stderr(Box::new(stream("stderr", &io::stderr())?));
         }
-        Ok(Wasi { context: Arc::new(Mutex::new(context.build())), preopens })
+        let context = context.build();
+        for Preopen { grant, dir } in &preopens {
+            let failed = |source| Error::Directory { host: grant.host.clone(), source };
+            let directory = Directory::new(dir.try_clone().map_err(failed)?);
+            let pushed = context.push_preopened_dir(Box::new(directory), &grant.guest);
+            pushed.map_err(|error| failed(io::Error::other(error.to_string())))?;
+        }
+        Ok(Wasi { context: Arc::new(Mutex::new(context)), preopens })
     }
 }
 

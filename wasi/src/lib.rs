@@ -3,6 +3,7 @@
 //!
 //! The implementation is `wasi-common`; nothing outside this crate names it, so that it can be
 //! replaced. Around it stands what it leaves open: exit codes above 125, the CPU-time clocks,
+//! directories that are changed while they are read,
 //! standard streams without a buffer of the host's, and errors of the system that it knows no
 //! number for. The same directory grants serve the dynamic linker ([`Wasi::open_file`]): a guest
 //! reaches no file that it was not granted, its libraries included.
@@ -13,6 +14,7 @@
 
 mod builder;
 mod clocks;
+mod directory;
 mod error;
 mod functions;
 mod preopen;
