@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::Group;
 use crate::Result;
@@ -16,7 +17,10 @@ const COLORS: [RGBColor; 5] = [
     RGBColor(0xb0, 0x4a, 0x5a),
 ];
 
-const WIDTH: u32 = 860;
+/// Of the bars with their scale; the names of the systems are beside them.
+const WIDTH: u32 = 760;
+/// Room for the names of the systems.
+const SYSTEMS: u32 = 160;
 const HEIGHT: u32 = 380;
 /// Room for the names of the cases, below.
 const NAMES: u32 = 34;
@@ -31,19 +35,27 @@ const MARGIN: u32 = 12;
 /// # Errors
 /// If the file cannot be written.
 pub fn plot(group: &Group, path: &Path) -> Result<()> {
-    let area = SVGBackend::new(path, (WIDTH, HEIGHT)).into_drawing_area();
+    let area = SVGBackend::new(path, (WIDTH + SYSTEMS, HEIGHT)).into_drawing_area();
     area.fill(&WHITE)?;
+    let (bars_area, systems_area) = area.split_horizontally(WIDTH);
     let (first, others) = group.systems.split_first().ok_or("a group has systems")?;
     let step = others.len() as f64 + 1.0;
     let width = step * group.cases.len() as f64;
-    let mut chart = ChartBuilder::on(&area)
+    let mut chart = ChartBuilder::on(&bars_area)
         .margin(MARGIN)
         .caption(format!("{}: {}; {first} = 1", group.title, group.unit), ("sans-serif", 16))
         .set_label_area_size(LabelAreaPosition::Left, NUMBERS)
         .set_label_area_size(LabelAreaPosition::Bottom, NAMES)
         .build_cartesian_2d(0.0..width, range(group).log_scale())?;
     let numbers = |value: &f64| format!("{value}");
-    chart.configure_mesh().disable_x_mesh().disable_x_axis().y_label_formatter(&numbers).draw()?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .disable_x_axis()
+        .bold_line_style(BLACK.mix(0.15))
+        .light_line_style(TRANSPARENT)
+        .y_label_formatter(&numbers)
+        .draw()?;
     for (position, name) in others.iter().enumerate() {
         let color = COLORS[position % COLORS.len()];
         let bars = group.cases.iter().enumerate().filter_map(|(case_position, case)| {
@@ -51,23 +63,18 @@ pub fn plot(group: &Group, path: &Path) -> Result<()> {
             let ratio = case.ratio(position + 1)?;
             Some(Rectangle::new([(start, 1.0), (start + 0.9, ratio)], color.filled()))
         });
-        chart
-            .draw_series(bars)?
-            .label(name)
-            .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 10, y + 5)], color.filled()));
+        chart.draw_series(bars)?;
+        let y = 60 + 20 * position as i32;
+        systems_area.draw(&Rectangle::new([(0, y), (10, y + 10)], color.filled()))?;
+        systems_area.draw(&Text::new(name.clone(), (16, y - 1), ("sans-serif", 12)))?;
     }
     chart.draw_series(LineSeries::new([(0.0, 1.0), (width, 1.0)], &BLACK))?;
-    chart
-        .configure_series_labels()
-        .border_style(BLACK)
-        .background_style(WHITE.mix(0.8))
-        .position(SeriesLabelPosition::UpperRight)
-        .draw()?;
+    let centered = ("sans-serif", 12).into_text_style(&area).pos(Pos::new(HPos::Center, VPos::Top));
     let inner = f64::from(WIDTH - NUMBERS - 2 * MARGIN);
     for (position, case) in group.cases.iter().enumerate() {
-        let x = inner * (step * position as f64 + 0.5) / width;
+        let x = inner * step * (position as f64 + 0.5) / width;
         let place = ((NUMBERS + MARGIN) as i32 + x as i32, (HEIGHT - NAMES) as i32);
-        area.draw(&Text::new(case.name.clone(), place, ("sans-serif", 12)))?;
+        area.draw(&Text::new(case.name.clone(), place, centered.clone()))?;
     }
     area.present()?;
     Ok(())
