@@ -32,7 +32,7 @@ pub(crate) struct Batch {
 }
 
 /// So many files, which are open meanwhile, are read together at most.
-const TOGETHER_MAX: usize = 64;
+const TOGETHER_MAX: usize = 32;
 
 /// Fewer are read one after the other: threads would have to be started first.
 const TOGETHER_MIN: usize = 16;

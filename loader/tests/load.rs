@@ -466,6 +466,50 @@ fn identity_is_the_file() {
     assert_eq!(bases.len(), 3);
 }
 
+/// More libraries than are read at once: they are there in the order in which they are needed, a file
+/// with two names once, and of several errors the first in that order is told.
+#[test]
+fn many_libraries_are_as_if_read_one_after_the_other() {
+    let names: Vec<String> = (0..100).map(|number| format!("l{number}.so")).collect();
+    let needed: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    let main = format!(r#"(module (@dylink.0 (mem-info) (needed {})))"#, needed.join(" "));
+    let library = "(module (@dylink.0 (mem-info)))";
+    let mut files: Vec<(&str, &str)> = names.iter().map(|name| (&**name, library)).collect();
+    files.push(("main.wasm", &main));
+    let world = World::new(&files);
+    std::fs::remove_file(world.path("l33.so")).expect("removed");
+    std::os::unix::fs::symlink("l7.so", world.path("l33.so")).expect("linked");
+    let loader = world.open().expect("loaded");
+    let loaded: Vec<String> =
+        loader.with_link_map(|map| map.iter().map(|dso| dso.name.to_string()).collect());
+    let is_once = |name: &&String| *name != "l33.so";
+    let expected: Vec<String> = [&"main.wasm".to_owned()]
+        .into_iter()
+        .chain(names.iter().filter(is_once))
+        .cloned()
+        .collect();
+    assert_eq!(loaded, expected);
+    drop(loader);
+
+    for broken in ["l70.so", "l44.so", "l41.so"] {
+        std::fs::write(world.path(broken), "no module").expect("written");
+        let error = world.open().err().expect("one is no module");
+        let shown = world.anonymous(&error.to_string());
+        assert!(shown.starts_with(&format!("cannot load `DIR/{broken}`: ")), "{shown}");
+    }
+    std::fs::remove_file(world.path("l90.so")).expect("removed");
+    std::fs::remove_file(world.path("l2.so")).expect("removed");
+    let error = world.open().err().expect("one is no module");
+    let shown = world.anonymous(&error.to_string());
+    assert!(shown.starts_with("cannot load `DIR/l41.so`: "), "{shown}");
+    for name in ["l41.so", "l44.so", "l70.so"] {
+        std::fs::copy(world.path("l1.so"), world.path(name)).expect("copied");
+    }
+    let error = world.open().err().expect("two are missing");
+    let expected = "cannot find `l2.so` (needed by main.wasm)\n  searched DIR";
+    assert_eq!(world.anonymous(&error.to_string()), expected);
+}
+
 #[test]
 fn main_gets_its_arguments_in_memory() {
     let world = World::new(&[(
