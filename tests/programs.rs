@@ -47,7 +47,7 @@ programs! { EXAMPLES in "examples": example_hello example_plugin }
 programs! { PROGRAMS in "tests/programs":
     arguments bad_input circular diamond dyninfo_hello exceptions exit_order files flat_dlfcn flat_hello flat_memory flat_modules flat_order
     flat_pointers function_pointers heap
-    interposition legacy_dylink libc missing_library missing_symbols no_start order_chain order_circle order_fan order_late
+    interposition legacy_dylink libc memory_stack missing_library missing_symbols no_start order_chain order_circle order_fan order_late
     order_layers order_listed order_shortcut plain plugins pointer_tables reactor
     relocations_first search shared_data simd sorting static_main tail_calls traps type_mismatch
     values virtual_calls weak_defined weak_undefined

@@ -1,5 +1,6 @@
 //! Calls from the host into wasm, and what becomes of them when they do not return.
 
+use std::fmt::Write as _;
 use std::panic::resume_unwind;
 use std::ptr;
 use std::sync::Arc;
@@ -254,6 +255,7 @@ impl Process {
         let fault = self.departure.get().fault;
         let (code, detail) = self.classify(fault);
         let mut trap = Trap { code, detail, backtrace: Vec::new(), frames_omitted: 0 };
+        self.look_at_stack(&mut trap);
         self.walk(&mut trap, true);
         trap.into()
     }
@@ -296,6 +298,21 @@ impl Process {
         Some(format!("address {at:#x}, the memory has {len:#x} bytes"))
     }
 
+    /// Says of an access outside a memory that the stack which C has in memory was full, if it was:
+    /// it grows down to where the memory starts, and wraps there.
+    fn look_at_stack(&self, trap: &mut Trap) {
+        let stack_pointer = self.stack_pointer();
+        let is_wrapped = stack_pointer > self.space.memory_len_bytes() as u64;
+        if trap.code == TrapCode::MemoryOutOfBounds && is_wrapped {
+            let detail = trap.detail.get_or_insert_default();
+            write!(
+                detail,
+                "; the stack in memory is full, `__stack_pointer` is {stack_pointer:#x}"
+            )
+            .expect("a string takes all text");
+        }
+    }
+
     fn undefined_element(&self, index: u64) -> String {
         format!("table index {index}, the table has {} elements", self.process_table().len())
     }
@@ -305,6 +322,7 @@ impl Process {
         let stop = self.departure.get_mut().stop.take().expect("who raises leaves a stop");
         match stop {
             Stop::Trap(mut trap) if trap.backtrace.is_empty() => {
+                self.look_at_stack(&mut trap);
                 self.walk(&mut trap, false);
                 Stop::Trap(trap)
             }
