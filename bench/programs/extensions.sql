@@ -1,0 +1,12 @@
+create virtual table f using fts5(x);
+insert into f values ('the quick brown fox'), ('lazy dogs sleep');
+select * from f where f match 'quick';
+select load_extension('/r/ext/series.so');
+select sum(value) from generate_series(1, 1000);
+select load_extension('/r/ext/regexp.so', 'sqlite3_regexp_init');
+select 'hello42' regexp '[a-z]+\d+';
+select load_extension('/r/ext/uuid.so');
+select length(uuid());
+select load_extension('/r/ext/csv.so', 'no_such_init');
+select printf('%.10f', sqrt(2));
+select * from nosuch;

@@ -1,0 +1,11 @@
+create table t(a integer primary key, b text, c real, d integer);
+with recursive s(x) as (select 1 union all select x + 1 from s where x < 200000) insert into t(b, c, d) select 'row number ' || x || ' ' || hex(x * 7919), x * 1.5, (x * 1103515245 + 12345) % 1000003 from s;
+create index i on t(d);
+create index j on t(b);
+select count(*), sum(c) from t where d between 1000 and 50000;
+select d % 10, count(*), avg(c), max(b) from t group by 1 order by 1;
+select count(*) from t x join t y on x.d = y.d + 1;
+update t set c = c + 1 where d % 3 = 0;
+delete from t where a % 7 = 0;
+select sum(length(b)), count(distinct b) from t;
+select count(*) from t where b like '%99%';
