@@ -54,7 +54,8 @@ programs! { PROGRAMS in "tests/programs":
 }
 
 programs! { PROGRAMS_REAL in "tests/programs-real":
-    cxx_closing cxx_exceptions cxx_iostreams directories libc_hello longjmp pydantic python wheels
+    cxx_closing cxx_exceptions cxx_iostreams directories libc_hello longjmp lua
+    pydantic python wheels
 }
 
 /// A folder that nobody runs is a mistake.
@@ -313,6 +314,7 @@ fn has_toolchain(folder: &Path, text: &str) -> bool {
             "cxx" => "lib-legacy/libc++.so",
             "py" => "py314/python3.14.wasm",
             "wheel" => "site/simplejson/_speedups.so",
+            "lua" => "lua/lua.wasm",
             _ => panic!("the toolchain has no part `{part}`"),
         };
         if !toolchain().join(file).exists() {

@@ -155,7 +155,7 @@ real_program() { # FOLDER
   local exceptions encodings script target
   target=$TOOLCHAIN/programs/$(basename "$1")
   mkdir -p "$target"
-  for script in "$ROOT/$1"/*.py; do [ ! -e "$script" ] || cp "$script" "$target"; done
+  for script in "$ROOT/$1"/*.{py,lua}; do [ ! -e "$script" ] || cp "$script" "$target"; done
   encodings=$(cd "$ROOT/$1" && sed -n 's|^//! exceptions: *||p' ./*.c ./*.cc 2>/dev/null || true)
   [ -n "$encodings" ] || real_encoding "$1" none "$target"
   for exceptions in $encodings; do real_encoding "$1" "$exceptions" "$target/$exceptions"; done

@@ -1,7 +1,7 @@
 #!/bin/bash
 # fetch-toolchain.sh [STAGE...]
 #
-# Gets what the bigger examples and tests need, through apt, npm and pip, into
+# Gets what the bigger examples and tests need, through apt, npm, pip and cargo, into
 # $DYNVM_TOOLCHAIN (~/.cache/dynvm-toolchain unless set). What is already there
 # is kept. The stages, each of which runs those that it builds on:
 #
@@ -13,6 +13,7 @@
 #          a main program python3.x.wasm
 #   wheel  site/: pydantic and its native pydantic_core, msgpack and simplejson from PyPI, for CPython 3.14;
 #          py314/python3.14-legacy.wasm, a main with the C++ libraries that it expects
+#   lua    lua/: Lua 5.4 as liblua5.4.so, and lua.wasm, which loads modules in C with dlopen
 #
 # Without arguments: all of them.
 set -euo pipefail
@@ -211,11 +212,39 @@ stage_wheel() {
     -o "$W/py314/python3.14-legacy.wasm"
 }
 
-[ $# -gt 0 ] || set -- apt base cxx py wheel
+# Its sources are in a crate.
+fetch_lua() { # FOLDER
+  say "getting Lua"
+  rm -rf "$1" && mkdir -p "$1/src"
+  touch "$1/src/lib.rs"
+  printf '%s\n' '[package]' 'name = "sources"' 'version = "0.1.0"' '[workspace]' '[dependencies]' 'lua-src = "=547.0.0"' >"$1/Cargo.toml"
+  (cd "$1" && cargo vendor --quiet vendor >/dev/null)
+}
+
+stage_lua() {
+  local crate=$W/dl/lua objects=$W/obj/lua source compile="$CLANG --target=wasm32-wasi --sysroot=$SYSROOT -O2 -fPIC"
+  has lua/liblua5.4.so lua/lua.wasm sysroot/include/lua5.4/lauxlib.h && return
+  stage_base
+  fetch_lua "$crate"
+  source=$crate/vendor/lua-src/lua-5.4.7
+  mkdir -p "$W/lua" "$W/obj" "$SYSROOT/include/lua5.4"
+  cp "$source"/{lua,luaconf,lauxlib,lualib}.h "$SYSROOT/include/lua5.4/"
+  compile="$compile -fvisibility=default -w -mllvm -wasm-enable-sjlj $EMULATED -DLUA_USE_DLOPEN -DL_tmpnam=20"
+  compile_all "$objects" "$compile" "$source"/l*.c "$HERE"/toolchain/lua-{host,main}.c
+  # shellcheck disable=SC2086
+  quietly "$WASM_LD" $SHARED_FLAGS -L"$LIBRARIES" $(ls "$objects"/*.o | grep -v lua-main) -ldl -lsetjmp -lwasi-emulated-signal \
+    -lwasi-emulated-process-clocks -lc "$BUILTINS" -o "$W/lua/liblua5.4.so"
+  # shellcheck disable=SC2086
+  quietly "$WASM_LD" $MAIN_FLAGS -L"$W/lua" -L"$LIBRARIES" "$LIBRARIES/crt1-command.o" "$objects"/*lua-main.o -llua5.4 -lsetjmp \
+    -lwasi-emulated-signal -lc "$BUILTINS" -o "$W/lua/lua.wasm"
+  rm -rf "$crate" "$objects"
+}
+
+[ $# -gt 0 ] || set -- apt base cxx py wheel lua
 mkdir -p "$W/dl"
 for stage; do
   case $stage in
-  apt | base | cxx | py | wheel) "stage_$stage" && say "$stage: there, in $W" ;;
+  apt | base | cxx | py | wheel | lua) "stage_$stage" && say "$stage: there, in $W" ;;
   *) sed -n '2,/^set -e/{/^set -e/d;s/^# \{0,1\}//;p}' "$0" >&2 && exit 2 ;;
   esac
 done
