@@ -15,7 +15,7 @@ pub struct Category {
 }
 
 /// Every category, in the order of `help`.
-pub const CATEGORIES: [Category; 8] = [
+pub const CATEGORIES: [Category; 9] = [
     Category { name: "libs", target: "dynvm::libs", description: "where libraries are looked for" },
     Category {
         name: "files",
@@ -43,6 +43,11 @@ pub const CATEGORIES: [Category; 8] = [
         name: "statistics",
         target: "dynvm::statistics",
         description: "numbers and times of loading",
+    },
+    Category {
+        name: "wasi",
+        target: "dynvm::wasi",
+        description: "each call of a function of WASI, and what it returns",
     },
 ];
 

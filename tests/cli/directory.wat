@@ -8,6 +8,15 @@
 ;;! > Hello from a file.
 ;;! $ dynvm --dir / directory.wasm
 ;;! ? 44
+;;! $ DYNVM_DEBUG=wasi dynvm --dir . directory.wasm
+;;! > Hello from a file.
+;;! ! PID:	wasi: path_open(fd 3, lookup 0, "hello.txt", flags 0, rights 2, inheriting 0, fdflags 0, opened 0) = 0, opened 4
+;;! ! PID:	wasi: fd_read(fd 4, iovs 8, iovs_len 1, read 16) = 0, read 19
+;;! ! PID:	wasi: fd_write(fd 1, iovs 8, iovs_len 1, written 16) = 0, written 19
+;;! $ DYNVM_DEBUG=wasi dynvm --dir / directory.wasm
+;;! ! PID:	wasi: path_open(fd 3, lookup 0, "hello.txt", flags 0, rights 2, inheriting 0, fdflags 0, opened 0) = 44 noent
+;;! ! PID:	wasi: proc_exit(status 44)
+;;! ? 44
 (module
   (import "wasi_snapshot_preview1" "path_open"
     (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

@@ -15,7 +15,7 @@ use wasi_common::snapshots::preview_1::types::Errno;
 use wasi_common::snapshots::preview_1::wasi_snapshot_preview1;
 use wiggle::{GuestError, GuestMemory};
 
-use crate::clocks;
+use crate::{clocks, trace};
 
 /// What a function of `wasi-common` comes to: an error number, or an error that has none.
 type Outcome = Result<i32, wiggle::error::Error>;
@@ -24,6 +24,8 @@ type Outcome = Result<i32, wiggle::error::Error>;
 struct Function {
     name: &'static str,
     params: &'static [ValType],
+    /// What they are.
+    param_names: &'static [&'static str],
     /// Whether it gives an error number; else it does not return.
     has_result: bool,
     call: fn(&mut WasiCtx, &mut GuestMemory<'_>, &[RawValue]) -> Outcome,
@@ -35,6 +37,7 @@ macro_rules! functions {
         [$(Function {
             name: stringify!($name),
             params: &[$(functions!(@type $ty)),*],
+            param_names: &[$(stringify!($param)),*],
             has_result: true,
             call: |context, memory, values| {
                 #[allow(irrefutable_let_patterns, reason = "one function has no parameter")]
@@ -165,6 +168,7 @@ pub(crate) fn all(context: &Arc<Mutex<WasiCtx>>) -> Vec<(String, String, HostFun
 static PROC_EXIT: Function = Function {
     name: "proc_exit",
     params: &[ValType::I32],
+    param_names: &["status"],
     has_result: false,
     call: |_, _, _| unreachable!("it is served here"),
 };
@@ -196,7 +200,7 @@ fn host_function(function: &Function, context: Arc<Mutex<WasiCtx>>) -> HostFunct
         }),
         _ => Arc::new(library),
     };
-    HostFunction::new(name, ty, func)
+    HostFunction::new(name, ty, trace::traced(name, function.param_names, func))
 }
 
 /// Stores a result at the address in parameter `pointer` and returns success to the guest.

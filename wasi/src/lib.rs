@@ -19,6 +19,7 @@ mod error;
 mod functions;
 mod preopen;
 mod stdio;
+mod trace;
 
 pub use builder::{Builder, Wasi};
 pub use error::Error;
