@@ -244,7 +244,11 @@ stage_lua() {
 mkdir -p "$W/dl"
 for stage; do
   case $stage in
-  apt | base | cxx | py | wheel | lua) "stage_$stage" && say "$stage: there, in $W" ;;
+  apt | base | cxx | py | wheel | lua)
+    # Not with `&&`: behind that the shell goes on after what fails.
+    "stage_$stage"
+    say "$stage: there, in $W"
+    ;;
   *) sed -n '2,/^set -e/{/^set -e/d;s/^# \{0,1\}//;p}' "$0" >&2 && exit 2 ;;
   esac
 done
