@@ -128,6 +128,10 @@ impl GuestFiles for View {
         let identity = FileIdentity { device: file.device, inode: file.inode };
         Ok(GuestFile { bytes: file.bytes, identity, path: file.path.into() })
     }
+
+    fn is_granted(&self, guest_path: &str) -> bool {
+        self.0.is_granted(guest_path)
+    }
 }
 
 /// A program with all its libraries in one process.

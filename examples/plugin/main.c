@@ -11,7 +11,6 @@
 //! run: --dir plugins::/plugins -L plugins main.wasm reverse.so /plugins/missing.so
 //! stdout: reverse: gniknil cimanyd
 //! stdout: cannot open: /plugins/missing.so: cannot open shared object file: No such file or directory
-//! stdout:   searched /plugins/missing.so
 //! exit: 1
 #include <dlfcn.h>
 #include <stdio.h>

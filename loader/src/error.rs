@@ -41,14 +41,14 @@ pub enum LoadError {
         needed: String,
         /// The dso that needs it.
         needed_by: String,
-        /// Where it was looked for.
+        /// Where it was looked for. A path is not searched for: this is empty if it was granted nowhere.
         searched: Vec<PathBuf>,
     },
     /// A library that was opened by name is nowhere.
     NotFound {
         /// The name.
         name: String,
-        /// Where it was looked for.
+        /// Where it was looked for. A path is not searched for: this is empty if it was granted nowhere.
         searched: Vec<PathBuf>,
     },
     /// Symbols that no dso defines.
@@ -258,11 +258,11 @@ impl fmt::Display for LoadError {
             }
             LoadError::NeededNotFound { needed, needed_by, searched } => {
                 write!(f, "cannot find `{needed}` (needed by {needed_by})")?;
-                write_searched(f, searched)
+                write_searched(f, needed, searched)
             }
             LoadError::NotFound { name, searched } => {
                 write!(f, "cannot find `{}`", name.escape_debug())?;
-                write_searched(f, searched)
+                write_searched(f, name, searched)
             }
             LoadError::Undefined { symbols, .. } => write_undefined(f, symbols),
             LoadError::FunctionType(mismatch) => mismatch.write(f, "function", "type "),
@@ -360,7 +360,14 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-fn write_searched(f: &mut fmt::Formatter<'_>, searched: &[PathBuf]) -> fmt::Result {
+fn write_searched(f: &mut fmt::Formatter<'_>, name: &str, searched: &[PathBuf]) -> fmt::Result {
+    if name.contains('/') {
+        return f.write_str(if searched.is_empty() {
+            "\n  no granted directory holds it"
+        } else {
+            ""
+        });
+    }
     searched.iter().try_for_each(|dir| write!(f, "\n  searched {}", dir.display()))
 }
 

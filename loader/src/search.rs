@@ -83,6 +83,12 @@ pub trait GuestFiles: Send + Sync {
     /// # Errors
     /// If the guest could not open it itself.
     fn open(&self, guest_path: &str) -> io::Result<GuestFile>;
+
+    /// Whether the guest was granted a directory that holds this path, be there a file or not: who
+    /// asks for a path outside is told so.
+    fn is_granted(&self, _guest_path: &str) -> bool {
+        true
+    }
 }
 
 /// A file that was found.
@@ -193,9 +199,10 @@ impl Search {
 
     fn in_guest_dir(&self, dir: &str, name: &str, searched: &mut Searched) -> Option<Found> {
         self.guest_files.as_ref()?;
+        let len = searched.0.len();
         let found = self.in_guest(&format!("{}/{name}", dir.trim_end_matches('/')), searched);
         if found.is_none() {
-            searched.0.pop();
+            searched.0.truncate(len);
             push_once(&mut searched.0, PathBuf::from(dir));
         }
         found
@@ -215,7 +222,9 @@ impl Search {
                 found_as: spelling,
             });
         }
-        searched.0.push(PathBuf::from(path));
+        if files.is_some_and(|files| files.is_granted(path)) {
+            searched.0.push(PathBuf::from(path));
+        }
         None
     }
 }

@@ -412,7 +412,7 @@ fn missing_libraries_tell_where_was_searched() {
     );
     check_error(
         &[("main.wasm", r#"(module (@dylink.0 (mem-info) (needed "../libm.so")))"#)],
-        "cannot find `../libm.so` (needed by main.wasm)\n  searched ../libm.so",
+        "cannot find `../libm.so` (needed by main.wasm)\n  no granted directory holds it",
     );
 }
 

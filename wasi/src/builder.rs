@@ -147,6 +147,12 @@ impl Wasi {
     pub fn open_file(&self, guest_path: &str) -> io::Result<GuestFile> {
         preopen::read_file(&self.preopens, guest_path)
     }
+
+    /// Whether a granted directory holds this path of the guest's, be there a file or not.
+    #[must_use]
+    pub fn is_granted(&self, guest_path: &str) -> bool {
+        preopen::find(&self.preopens, guest_path).is_some()
+    }
 }
 
 #[cfg(test)]

@@ -83,7 +83,10 @@ pub(crate) fn read_file(preopens: &[Preopen], path: &str) -> io::Result<GuestFil
 
 /// The preopen that a path falls into, and the path from there: the rule of wasi-libc, where the
 /// longest prefix wins, among equals the one granted last, and a leading `/` or `./` is nothing.
-fn find<'a, 'p>(preopens: &'a [Preopen], path: &'p str) -> Option<(&'a Preopen, &'p str)> {
+pub(crate) fn find<'a, 'p>(
+    preopens: &'a [Preopen],
+    path: &'p str,
+) -> Option<(&'a Preopen, &'p str)> {
     let path = strip_root(path);
     let fitting = preopens.iter().filter_map(|preopen| {
         let prefix = strip_root(&preopen.grant.guest).trim_end_matches('/');

@@ -29,12 +29,11 @@
 //!
 //! run: --dir .::/p main.wasm open:/p/missing.so error
 //! stdout: open: /p/missing.so: cannot open shared object file: No such file or directory
-//! stdout:   searched /p/missing.so
 //! stdout: dlerror again: empty
 //!
 //! run: main.wasm open:/p/liba.so open:liba.so
 //! stdout: open: /p/liba.so: cannot open shared object file: No such file or directory
-//! stdout:   searched /p/liba.so
+//! stdout:   no granted directory holds it
 //! stdout:   host: liba is constructed
 //! stdout: opened liba.so
 //! stdout:   host: liba is destructed
