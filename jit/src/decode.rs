@@ -91,7 +91,7 @@ pub fn decode_validated(
 /// Tells modules from components and from everything else.
 fn check_header(bytes: &[u8]) -> Result<(), DecodeError> {
     let Some(rest) = bytes.strip_prefix(b"\0asm") else {
-        return Err(DecodeError::NotWasm);
+        return Err(DecodeError::NotWasm { is_elf: bytes.starts_with(b"\x7fELF") });
     };
     let Some(version) = rest.first_chunk() else {
         let message = "unexpected end of the header".to_owned();

@@ -8,7 +8,10 @@ use std::fmt;
 #[non_exhaustive]
 pub enum DecodeError {
     /// The bytes do not start as a WebAssembly file does.
-    NotWasm,
+    NotWasm {
+        /// It is what a library of the host is: native code.
+        is_elf: bool,
+    },
     /// The bytes are a component, which wraps modules.
     Component,
     /// The bytes are a module of a version other than 1.
@@ -56,7 +59,10 @@ impl fmt::Display for Feature {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            DecodeError::NotWasm => f.write_str("not a WebAssembly module"),
+            DecodeError::NotWasm { is_elf: false } => f.write_str("not a WebAssembly module"),
+            DecodeError::NotWasm { is_elf: true } => {
+                f.write_str("not a WebAssembly module but an ELF file, native code")
+            }
             DecodeError::Component => {
                 f.write_str("a WebAssembly component, where a module is expected")
             }

@@ -20,7 +20,10 @@ fn check_bytes_refused(bytes: &[u8], expected: &str) {
 #[test]
 fn headers() {
     check_bytes_refused(b"", "not a WebAssembly module");
-    check_bytes_refused(b"\x7fELF\x02\x01\x01", "not a WebAssembly module");
+    check_bytes_refused(
+        b"\x7fELF\x02\x01\x01",
+        "not a WebAssembly module but an ELF file, native code",
+    );
     check_bytes_refused(b"\0asm", "invalid module: unexpected end of the header (at offset 0x4)");
     check_bytes_refused(
         b"\0asm\x0d\0\x01\0",
