@@ -89,8 +89,7 @@ fn check_run(name: &str, work: &Path, libraries: &str, tmp: &Path, run: &Run) ->
             return false;
         };
         match word.as_str() {
-            "-L" | "--preload" => link.extend([word.clone(), value]),
-            "--bind" => link.extend([word.clone(), value]),
+            "-L" | "--preload" | "--bind" | "--stack-size" => link.extend([word.clone(), value]),
             "--invoke" => {
                 exports.extend(["--export".to_owned(), value.clone()]);
                 run_options.extend([word.clone(), value]);

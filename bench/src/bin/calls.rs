@@ -7,9 +7,10 @@ use dynvm_bench::Result;
 use dynvm_bench::calls::{self, Dynvm, Engine, Function, Peer, Row, Samples};
 use dynvm_bench::peers;
 
-const USAGE: &str = "calls [--rounds N] [--only TEXT] [--peers]
+const USAGE: &str = "calls [--rounds N] [--only TEXT] [--inline off] [--peers]
   --rounds N   rounds over all cases (default 41); the table shows medians
   --only TEXT  only cases whose name contains this
+  --inline off keeps every call a call: over many sites nothing is left of small callees else
   --peers      build bench/peers/wasmtime and measure it in the same rounds";
 
 /// How long one sample takes, about.
@@ -24,6 +25,7 @@ const ROUNDS_PER_LOAD: usize = 6;
 struct Arguments {
     rounds: usize,
     only: String,
+    is_inlining: bool,
     has_peers: bool,
 }
 
@@ -38,12 +40,17 @@ fn main() -> ExitCode {
 }
 
 fn arguments() -> Result<Arguments> {
-    let mut arguments = Arguments { rounds: 41, only: String::new(), has_peers: false };
+    let mut arguments =
+        Arguments { rounds: 41, only: String::new(), is_inlining: true, has_peers: false };
     let mut given = std::env::args().skip(1);
     while let Some(option) = given.next() {
         match (option.as_str(), &mut given) {
             ("--rounds", rest) => arguments.rounds = rest.next().ok_or(USAGE)?.parse()?,
             ("--only", rest) => arguments.only = rest.next().ok_or(USAGE)?,
+            ("--inline", rest) => match rest.next().as_deref() {
+                Some("off") => arguments.is_inlining = false,
+                _ => return Err(USAGE.into()),
+            },
             ("--peers", _) => arguments.has_peers = true,
             _ => return Err(USAGE.into()),
         }
@@ -72,12 +79,13 @@ fn measure(arguments: &Arguments, dir: &Path) -> Result<Vec<Row>> {
         None
     };
     let start_peer = || peer_program.as_ref().map(|peer| Peer::start(peer, &plain)).transpose();
-    let (mut dynvm, mut peer) = (Dynvm::new(dir)?, start_peer()?);
+    let start = || Dynvm::new(dir, arguments.is_inlining);
+    let (mut dynvm, mut peer) = (start()?, start_peer()?);
     let cases = calls::cases().into_iter().filter(|case| case.what.contains(&arguments.only));
     let mut rows = cases.map(Row::new).collect::<Vec<_>>();
     for round in 0..arguments.rounds {
         if round > 0 && round % ROUNDS_PER_LOAD == 0 {
-            (dynvm, peer) = (Dynvm::new(dir)?, start_peer()?);
+            (dynvm, peer) = (start()?, start_peer()?);
         }
         for row in &mut rows {
             // Neither side always has the caches that the other left.

@@ -57,7 +57,7 @@ fn measure(dir: &Path, rounds: usize, peer: Option<&Path>) -> Result<String> {
     for (name, text) in [("main", main_text()), ("lib", library_text()), ("plain", plain_text())] {
         std::fs::write(dir.join(name).with_extension("wasm"), wat::parse_str(text)?)?;
     }
-    let mut dynvm = Dynvm::new(dir)?;
+    let mut dynvm = Dynvm::new(dir, true)?;
     let mut peer = peer.map(|peer| Peer::start(peer, &dir.join("plain.wasm"))).transpose()?;
     let mut rows = CASES.map(|_| (Samples::default(), Samples::default()));
     for _ in 0..rounds {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use dynvm_jit::Settings;
 use dynvm_loader::{Handle, Loader, Options};
 use dynvm_vm::context::FuncId;
 use dynvm_vm::value::Value;
@@ -26,13 +27,15 @@ pub struct Dynvm {
 type Inc = TypedFunc<(i32,), i32>;
 
 impl Dynvm {
-    /// Loads `main.wasm` of a directory.
+    /// Loads `main.wasm` of a directory. Calls stay calls unless `is_inlining`.
     ///
     /// # Errors
     /// If that does not succeed.
-    pub fn new(dir: &Path) -> Result<Dynvm> {
+    pub fn new(dir: &Path, is_inlining: bool) -> Result<Dynvm> {
         let callee = Arc::new(OnceLock::new());
-        let options = Options { host_functions: host_functions(&callee), ..Options::default() };
+        let compiler = Settings { is_inlining, ..Settings::default() };
+        let host_functions = host_functions(&callee);
+        let options = Options { host_functions, compiler, ..Options::default() };
         let mut loader = Loader::new(options)?;
         loader.open_main(&dir.join("main.wasm"))?;
         let mut dynvm = Dynvm { loader, funcs: HashMap::new(), callee };

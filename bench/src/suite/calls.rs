@@ -12,6 +12,9 @@ const SAMPLE_NS: f64 = 2_000_000.0;
 /// A case: its name, and the function that each system runs.
 struct Row {
     name: String,
+    /// Whether calls stay calls. Of so many that store to one word the last is all that is left
+    /// else, and its sum is a constant.
+    is_kept: bool,
     functions: [Option<Function>; 5],
 }
 
@@ -36,13 +39,14 @@ pub fn calls(world: &World, rounds: usize) -> Result<Group> {
     let peer = world.wasmtime.as_ref().map(|_| peers::build("wasmtime", "dynvm-peer-wasmtime"));
     let peer = peer.transpose()?;
 
-    let mut dynvm = Dynvm::new(&dir)?;
+    let (mut dynvm, mut kept) = (Dynvm::new(&dir, true)?, Dynvm::new(&dir, false)?);
     let mut wasmtime =
         peer.map(|program| Peer::start(&program, &dir.join("plain.wasm"))).transpose()?;
     let mut native = Peer::start(&native, &dir)?;
     let rows = rows();
     let mut engines: Vec<Option<&mut dyn Engine>> = Vec::new();
-    let engines_of = |system: usize| match system {
+    let engine_of = |system: usize, is_kept: bool| match system {
+        0 | 1 if is_kept => 3,
         0 | 1 => 0,
         2 => 1,
         _ => 2,
@@ -50,14 +54,15 @@ pub fn calls(world: &World, rounds: usize) -> Result<Group> {
     engines.push(Some(&mut dynvm));
     engines.push(wasmtime.as_mut().map(|peer| peer as &mut dyn Engine));
     engines.push(Some(&mut native));
+    engines.push(Some(&mut kept));
     let engines = std::cell::RefCell::new(engines);
     let mut cases: Vec<(String, Sample<'_>)> = Vec::new();
-    for Row { name, functions } in rows {
+    for Row { name, is_kept, functions } in rows {
         let engines = &engines;
         let sample = move |system: usize| {
             let Some(function) = &functions[system] else { return Ok(None) };
             let mut engines = engines.borrow_mut();
-            let Some(engine) = &mut engines[engines_of(system)] else { return Ok(None) };
+            let Some(engine) = &mut engines[engine_of(system, is_kept)] else { return Ok(None) };
             nanoseconds(*engine, function).map(Some)
         };
         cases.push((name, Box::new(sample)));
@@ -85,15 +90,17 @@ fn rows() -> Vec<Row> {
             let name = format!("m_{name}_{sites}");
             Some(Function { name, arg, sites, increment: sites, is_host_loop: false })
         };
+        let is_kept = sites > 1;
         let sites = if sites == 1 { "hot loop".to_owned() } else { format!("{sites} sites") };
         let [inside, across] = [f("inside", None), f("across", None)];
-        let name = format!("direct, {sites}");
+        let inlined = if is_kept { ", not inlined" } else { "" };
+        let name = format!("direct, {sites}{inlined}");
         let functions = [across.clone(), inside.clone(), inside.clone(), inside, across];
-        rows.push(Row { name, functions });
+        rows.push(Row { name, is_kept, functions });
         let [own, other] = [f("indirect", Some(0)), f("indirect", Some(1))];
         let name = format!("indirect, {sites}");
         let functions = [other.clone(), own.clone(), own.clone(), own, other];
-        rows.push(Row { name, functions });
+        rows.push(Row { name, is_kept, functions });
     }
     rows
 }

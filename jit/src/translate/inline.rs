@@ -32,6 +32,8 @@ const RECURSIVE_BYTES_MAX: usize = 100;
 pub const DEPTH_MAX: usize = 3;
 /// Bytes of inlined bodies that every function may have; a long one may have as many as its own.
 const BUDGET_BYTES_MIN: usize = 600;
+/// So many bytes of a body that calls nothing are about as much code as the call: they cost nothing.
+const CALL_BYTES: usize = 20;
 
 /// Source locations from here on are positions in [`Inlined::sources`]. No file that is told apart by
 /// location is so long.
@@ -188,6 +190,14 @@ impl<'a> Policy<'a> {
     }
 }
 
+impl Candidate<'_> {
+    /// Bytes of the budget that it takes. One that calls something takes all its bytes: what it calls
+    /// may be inlined too, several times over.
+    fn cost(&self) -> usize {
+        if self.is_leaf { self.len.saturating_sub(CALL_BYTES) } else { self.len }
+    }
+}
+
 fn body(instance: &Instance, index: DefinedFuncIndex) -> Option<FunctionBody<'_>> {
     let module = &*instance.module;
     let range = module.bodies.get(index.index())?.clone();
@@ -284,7 +294,7 @@ impl Budget {
     fn allows(&self, candidate: &Candidate<'_>) -> bool {
         // `active` holds the function itself too.
         self.active.len() <= DEPTH_MAX
-            && candidate.len <= self.bytes
+            && candidate.cost() <= self.bytes
             && self.inside(candidate.func)
                 < if self.is_recursive(candidate.func) { RECURSION_MAX } else { 1 }
     }
@@ -310,7 +320,7 @@ impl<'a> Translator<'a> {
         if !self.budget.allows(&candidate) {
             return false;
         }
-        self.budget.bytes -= candidate.len;
+        self.budget.bytes -= candidate.cost();
         self.budget.active.push(candidate.func);
         self.inlined.calls += 1;
         let translated = self.inline_body(&candidate);

@@ -168,6 +168,28 @@ fn inlining_is_bounded() {
     assert_eq!(fixture.call(main, "run", &[]).unwrap(), []);
 }
 
+/// A body that is no more code than its call is inlined however many others were.
+#[test]
+fn what_is_as_small_as_a_call_is_always_inlined() {
+    let calls = "(local.set 0 (call $f (local.get 0)))".repeat(1000);
+    for (body, expected) in [
+        ("(i32.add (local.get 0) (i32.const 1))", 1000..1001),
+        // 34 bytes: as many as the bytes of `run` allow.
+        (&*format!("(local.get 0){}", "(i32.add (i32.const 99))".repeat(7)), 100..999),
+    ] {
+        let text = format!(
+            r#"(module (func $f (param i32) (result i32) {body})
+              (func (export "run") (param i32) (result i32) {calls} (local.get 0)))"#
+        );
+        let (mut fixture, _, main) = load("(module)", &text);
+        let inlined = inlined_calls(&fixture, main);
+        assert!(expected.contains(&inlined), "{body}: {inlined}");
+        let step = if expected.start == 1000 { 1 } else { 7 * 99 };
+        let found = fixture.call(main, "run", &[Value::I32(5)]).unwrap();
+        assert_eq!(found, [Value::I32(5 + 1000 * step)]);
+    }
+}
+
 /// How many calls are inlined into `run`, which calls `$f`.
 #[track_caller]
 fn check_inlined(functions: &str, expected: u32) {
