@@ -47,7 +47,8 @@ pub fn plot(group: &Group, path: &Path) -> Result<()> {
         .set_label_area_size(LabelAreaPosition::Left, NUMBERS)
         .set_label_area_size(LabelAreaPosition::Bottom, NAMES)
         .build_cartesian_2d(0.0..width, range(group).log_scale())?;
-    let numbers = |value: &f64| format!("{value}");
+    // The scale's steps are sums: 0.30000000000000004 is one.
+    let numbers = |value: &f64| format!("{}", (value * 1e6).round() / 1e6);
     chart
         .configure_mesh()
         .disable_x_mesh()
