@@ -26,8 +26,6 @@ const LOCALS_MAX: u32 = 8;
 const VALUES_MAX: usize = 16;
 /// How often a function may be in itself: a call of it in so many then is one.
 const RECURSION_MAX: usize = 2;
-/// Most bytes of a body that is inlined into itself.
-const RECURSIVE_BYTES_MAX: usize = 100;
 /// How deep inlined bodies may be inside each other.
 pub const DEPTH_MAX: usize = 3;
 /// Bytes of inlined bodies that every function may have; a long one may have as many as its own.
@@ -217,9 +215,6 @@ impl RangeLen for std::ops::Range<u64> {
 
 /// Whether a function that calls itself may become part of itself.
 fn is_recursion(body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
-    if body.range().len() > RECURSIVE_BYTES_MAX {
-        return Ok(false);
-    }
     for op in body.get_operators_reader()? {
         if is_kept(&op?) {
             return Ok(false);

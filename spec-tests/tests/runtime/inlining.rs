@@ -174,7 +174,7 @@ fn what_is_as_small_as_a_call_is_always_inlined() {
     let calls = "(local.set 0 (call $f (local.get 0)))".repeat(1000);
     for (body, expected) in [
         ("(i32.add (local.get 0) (i32.const 1))", 1000..1001),
-        // 34 bytes: as many as the bytes of `run` allow.
+        // Longer than a call: as many as the bytes of `run` allow.
         (&*format!("(local.get 0){}", "(i32.add (i32.const 99))".repeat(7)), 100..999),
     ] {
         let text = format!(
